@@ -1,0 +1,69 @@
+# spacerelay. `make help` lists the targets.
+SHELL := /bin/bash
+BUILD ?= build
+CC    ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+SAN   ?=
+PREFIX ?= /usr/local
+VERSION := 0.1.0
+export PATH := $(PATH):/usr/sbin:/sbin
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+        -Wvla -Wswitch-enum -Wformat=2 -Werror
+OPT  ?= -O2
+CPPFLAGS += -Iinclude -Itools -I$(BUILD)/gen -D_GNU_SOURCE -DSPACERELAY_VERSION='"$(VERSION)"'
+CFLAGS   += -std=c17 -g $(OPT) -fno-omit-frame-pointer -pthread $(WARN) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+LDFLAGS  += -pthread $(if $(SAN),-fsanitize=$(SAN))
+LIBS := -lcivetweb -levent_core -levent_pthreads -lsqlite3 -ljansson -lsodium -lssl -lcrypto -lm
+TOOL_LIBS := -levent_core -ljansson -lsodium -lssl -lcrypto -lm
+
+# The layers, lowest first. What each may include is in tools/layers.txt, which `make check` enforces.
+LAYERS := base model codec core store app hub web main
+src_of = $(wildcard src/$(1)/*.c)
+obj_of = $(patsubst %.c,$(BUILD)/%.o,$(1))
+LAYER_LIBS := $(foreach l,$(filter-out main,$(LAYERS)),$(BUILD)/lib$(l).a)
+TOOL_LIB_SRC := $(wildcard tools/client/*.c)
+TEST_SRC := $(filter-out tests/program/%,$(wildcard tests/*/test_*.c))
+TESTS := $(patsubst %.c,$(BUILD)/%,$(TEST_SRC))
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+ASSETS := $(shell find templates static src/store/sql -type f 2>/dev/null | LC_ALL=C sort)
+
+.PHONY: all
+all: $(BUILD)/spacerelay $(BUILD)/mock-app
+
+.SECONDARY:
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+define layer_rule
+$(BUILD)/lib$(1).a: $(call obj_of,$(call src_of,$(1)))
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
+
+$(BUILD)/embed: tools/embed.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $<
+$(BUILD)/gen/assets_table.c: $(BUILD)/embed $(ASSETS)
+	@mkdir -p $(@D)
+	$(BUILD)/embed $(ASSETS) > $@.tmp && mv $@.tmp $@
+$(BUILD)/gen/assets_table.o: $(BUILD)/gen/assets_table.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+GROUP = -Wl,--start-group $(LAYER_LIBS) -Wl,--end-group
+$(BUILD)/spacerelay: $(call obj_of,$(call src_of,main)) $(BUILD)/gen/assets_table.o $(LAYER_LIBS)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) $(LIBS)
+
+TOOL_LAYERS := $(BUILD)/libcodec.a $(BUILD)/libmodel.a $(BUILD)/libbase.a
+$(BUILD)/mock-app: $(BUILD)/tools/mock-app.o $(call obj_of,$(TOOL_LIB_SRC)) $(TOOL_LAYERS)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(TOOL_LAYERS) -Wl,--end-group $(TOOL_LIBS)
+
+# Tests in C: one program a file, linked with everything but main.
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/gen/assets_table.o $(LAYER_LIBS)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) -lcmocka $(LIBS)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,131 @@
+/* The things that are stored, as plain structs shared by core, store, codec and web. No behaviour.
+ *
+ * Row keys are uuid_key(id). Times are wall milliseconds; 0 means never. A `struct bytes *` may be NULL (absent) and
+ * is owned by the struct that holds it. */
+#ifndef MODEL_RECORD_H
+#define MODEL_RECORD_H
+
+#include "base/bytes.h"
+#include "base/secret.h"
+#include "base/uuid.h"
+
+#define SPACE_NAME_BYTES  257 /* 64 code points of at most 4 bytes, and a NUL */
+#define SPACE_NAME_POINTS 64
+#define USER_NAME_BYTES   33
+#define DESCRIPTION_BYTES 2001
+#define COVER_BYTES       1001
+#define NOTE_BYTES        129
+#define ADDRESS_BYTES     46 /* INET6_ADDRSTRLEN */
+#define AGENT_BYTES       161
+#define LANGUAGE_BYTES    8
+
+enum role { ROLE_USER, ROLE_ADMIN };
+
+struct user_record {
+    struct uuid id;
+    char name[USER_NAME_BYTES]; /* unique, case-insensitively */
+    enum role role;
+    bool disabled;
+    char password_hash[PASSWORD_HASH_BYTES];
+    char language[LANGUAGE_BYTES]; /* "" = follow the browser */
+    int64_t created_ms, last_login_ms;
+};
+
+struct session_record {
+    struct uuid id; /* names it on pages; not a secret */
+    struct hash hash; /* of the cookie's value */
+    int64_t user_key;
+    int64_t created_ms, seen_ms, expires_ms;
+    char address[ADDRESS_BYTES];
+    char agent[AGENT_BYTES];
+};
+
+/* What a space takes besides the prompt. */
+enum { INPUT_PROMPT = 1, INPUT_AUDIO = 2, INPUT_VIDEO = 4, INPUT_FILE = 8 };
+
+struct space_record {
+    struct uuid id;
+    char name[SPACE_NAME_BYTES]; /* unique among those not removed */
+    char description[DESCRIPTION_BYTES];
+    char cover[COVER_BYTES]; /* address of a picture, or "" */
+    char cover_type[16];
+    uint32_t inputs; /* INPUT_ bits */
+    uint32_t max_apps;
+    uint32_t rate_limit_s; /* between two requests of one person; 0 = none */
+    bool queue_offline;    /* take requests while no app is connected */
+    bool legacy_registration;
+    int64_t created_ms, removed_ms;
+};
+
+struct token_record {
+    struct uuid id; /* the claim jti */
+    int64_t space_key;
+    char note[NOTE_BYTES];
+    char created_by[USER_NAME_BYTES];
+    int64_t created_ms, expires_ms, revoked_ms, used_ms;
+};
+
+enum request_status {
+    REQUEST_ACCEPTING, /* being saved for the first time; nobody but the submitter's socket knows of it */
+    REQUEST_QUEUED,
+    REQUEST_PROCESSING,
+    REQUEST_CANCELLING, /* cancelled for people; its slot is still taken */
+    REQUEST_COMPLETED,
+    REQUEST_FAILED,
+    REQUEST_CANCELLED,
+    REQUEST_STATUS__MAX
+};
+
+/* "queued", "processing", ...; accepting reads queued and cancelling reads cancelled. Static storage. */
+const char *request_status_name(enum request_status s);
+/* The reverse, for the five that people see. ERR_SYNTAX. */
+MUST_USE enum err request_status_parse(struct str s, enum request_status *out);
+static inline bool request_status_final(enum request_status s)
+{
+    return s == REQUEST_COMPLETED || s == REQUEST_FAILED || s == REQUEST_CANCELLED;
+}
+
+struct request_record {
+    struct uuid id; /* its key is also the number under which it was accepted */
+    int64_t space_key, user_key;
+    char username[USER_NAME_BYTES];
+    enum request_status status;
+    uint32_t attempt; /* of the newest or winning attempt; 0 before the first */
+    uint32_t lost;    /* attempts lost to vanished apps */
+    uint32_t waived;  /* attempts that count for nothing: lost to the relay's own stop, or never sent */
+    uint64_t turn;    /* place in the order by turns */
+    struct bytes *payload; /* raw JSON object */
+    struct bytes *text;    /* streamed so far, UTF-8 */
+    struct bytes *result;  /* raw JSON object */
+    struct bytes *usage;   /* raw JSON object */
+    char error_code[32];   /* "" when none */
+    struct bytes *error_message;
+    int64_t created_ms, started_ms, finished_ms;
+};
+
+void request_record_release(struct request_record *r);
+
+struct audit_record {
+    int64_t at_ms;
+    char actor[USER_NAME_BYTES]; /* "" = nobody yet; "(cli)" = the command line */
+    char address[ADDRESS_BYTES];
+    char action[32];  /* e.g. "space.add", "login.failed" */
+    char subject[SPACE_NAME_BYTES];
+    char detail[NOTE_BYTES];
+};
+
+#define SETTING_NAME_BYTES  48
+#define SETTING_VALUE_BYTES 256
+struct setting_record {
+    char name[SETTING_NAME_BYTES];
+    char value[SETTING_VALUE_BYTES];
+};
+
+/* A space's name: 1 to 64 code points of valid UTF-8, no control character, no '/', no blank at either end. */
+bool space_name_valid(struct str name);
+/* [A-Za-z0-9_]{1,32} */
+bool user_name_valid(struct str name);
+/* 8 to 1024 bytes */
+bool password_valid(struct str password);
+
+#endif

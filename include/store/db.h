@@ -1,0 +1,82 @@
+/* One connection to the database and its prepared statements: the only place that knows SQLite
+ * (private to the store).
+ *
+ * A query is a prepared statement in use. Parameters are bound and columns are read in their order,
+ * one call each. The first failure sticks: the calls after it do nothing, and query_end tells.
+ * Strings in SQL are constants of the program; values are bound only, and borrowed until the query
+ * has ended.
+ *
+ * A connection and its queries belong to one thread at a time. */
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/uuid.h"
+
+struct db;
+struct query;
+
+enum db_mode {
+    DB_WRITER, /* the one connection that writes and checkpoints; WAL, synchronous=FULL */
+    DB_READER  /* read-only: never checkpoints, not even on closing */
+};
+
+/* Opens the file at path, which must exist. ERR_IO, and why gets a sentence. */
+MUST_USE enum err db_open(struct db **out, const char *path, enum db_mode mode, struct buf *why);
+void db_close(struct db *db); /* NULL is fine; no query may be in use */
+/* What the newest failure was, for the log. Borrowed until the next failure. */
+const char *db_error(const struct db *db);
+/* Notes a failure that SQLite does not know of. */
+void db_set_error(struct db *db, const char *what);
+
+/* Runs statements without parameters or rows, separated by semicolons. ERR_STORE_UNAVAILABLE. */
+MUST_USE enum err db_exec(struct db *db, const char *sql);
+/* A write transaction. After a failure of anything between begin and commit, or of commit itself,
+ * roll back. */
+MUST_USE enum err db_begin(struct db *db);
+MUST_USE enum err db_commit(struct db *db);
+void db_rollback(struct db *db); /* fine when SQLite has rolled back by itself */
+/* Rows changed by the statement that ended last. */
+int64_t db_changes(struct db *db);
+/* Moves the WAL into the database when it has grown enough. Writer only; between transactions. A
+ * failure is logged and tried again later: what was committed is safe in the WAL. */
+void db_checkpoint(struct db *db);
+
+/* The statement with this text, ready to be bound. sql is a constant: its address is the key of the
+ * cache. Never NULL. Ends with query_end or query_run, before the same sql is used again. */
+struct query *db_query(struct db *db, const char *sql);
+void bind_i64(struct query *q, int64_t v);
+void bind_str(struct query *q, struct str s);   /* as text */
+void bind_text(struct query *q, const char *s); /* NUL-terminated */
+void bind_blob(struct query *q, const void *p, size_t n);
+void bind_uuid(struct query *q, struct uuid id);
+void bind_bytes(struct query *q, const struct bytes *b); /* as text; NULL binds NULL */
+
+/* The next row: true when there is one. Columns are then read from the first on. */
+bool query_row(struct query *q);
+int64_t column_i64(struct query *q);
+bool column_bool(struct query *q);
+uint32_t column_u32(struct query *q);
+/* Text or blob, borrowed until the next row; NULL reads "". */
+struct str column_str(struct query *q);
+/* As a C string into a fixed array. Text that does not fit fails the query. */
+void column_text(struct query *q, char *array, size_t array_bytes);
+/* A blob of exactly n bytes; another size fails the query. */
+void column_blob(struct query *q, void *out, size_t n);
+struct uuid column_uuid(struct query *q);
+/* A copy with one reference; NULL for NULL. Memory out fails the query. */
+struct bytes *column_bytes(struct query *q);
+/* Fails the query: the row does not hold what it should. */
+void query_fail(struct query *q, const char *what);
+
+/* Nothing has failed since db_query. */
+bool query_good(const struct query *q);
+
+/* Resets the statement. OK, or ERR_STORE_UNAVAILABLE when anything failed since db_query. */
+enum err query_end(struct query *q);
+/* Runs a statement that returns no row, and ends it. */
+MUST_USE enum err query_run(struct query *q);
+
+#endif

@@ -1,0 +1,350 @@
+#include "store/db.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+#include <assert.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WRITER_WAITS_MS   1000 /* nobody else writes, but a person with a tool might */
+#define READER_WAITS_MS   5000
+#define CHECKPOINT_PAGES  1000  /* 4 MiB of WAL */
+#define CHECKPOINT_INSIST 16000 /* then readers are waited for, so that the WAL starts anew */
+
+struct query {
+    struct db *db;
+    const char *sql; /* the key: by address */
+    sqlite3_stmt *stmt;
+    bool active, failed;
+    int parameter, column; /* read or bound last */
+};
+
+struct db {
+    sqlite3 *conn;
+    struct query **queries;
+    size_t count, cap;
+    int64_t changes;
+    int wal_pages, checkpoint_at;
+    char error[256];
+};
+
+static void note_error(struct db *db, const char *sql)
+{
+    /* Which statement it was: its beginning is enough, and holds no value. */
+    snprintf(db->error, sizeof db->error, "%s (%d) in: %.60s", sqlite3_errmsg(db->conn),
+             sqlite3_extended_errcode(db->conn), sql);
+}
+
+const char *db_error(const struct db *db)
+{
+    return db->error;
+}
+
+void db_set_error(struct db *db, const char *what)
+{
+    snprintf(db->error, sizeof db->error, "%s", what);
+}
+
+/* ---- opening ---- */
+
+static int note_wal(void *ctx, sqlite3 *conn, const char *name, int pages)
+{
+    struct db *db = ctx;
+    (void)conn;
+    (void)name;
+    if (pages < db->wal_pages) /* it was started anew */
+        db->checkpoint_at = CHECKPOINT_PAGES;
+    db->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static enum err set_up_writer(struct db *db)
+{
+    sqlite3_wal_hook(db->conn, note_wal, db); /* takes the place of automatic checkpoints */
+    db->checkpoint_at = CHECKPOINT_PAGES;
+    return db_exec(db, "PRAGMA journal_mode=WAL;"
+                       "PRAGMA synchronous=FULL;"
+                       "PRAGMA cache_size=-16384;"
+                       "PRAGMA journal_size_limit=67108864;"
+                       "PRAGMA temp_store=MEMORY;"
+                       "PRAGMA trusted_schema=OFF;");
+}
+
+static enum err set_up_reader(struct db *db)
+{
+    return db_exec(db, "PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;");
+}
+
+enum err db_open(struct db **out, const char *path, enum db_mode mode, struct buf *why)
+{
+    int wait_ms = mode == DB_WRITER ? WRITER_WAITS_MS : READER_WAITS_MS;
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
+                (mode == DB_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
+    struct db *db = xcalloc(1, sizeof *db);
+    /* A name that starts with "file:" would be taken for a URI. */
+    char *name = xcalloc(1, strlen(path) + 3);
+    snprintf(name, strlen(path) + 3, "%s%s", path[0] == '/' ? "" : "./", path);
+    int rc = sqlite3_open_v2(name, &db->conn, flags, NULL);
+    free(name);
+    enum err e = ERR_IO;
+    if (rc != SQLITE_OK)
+        snprintf(db->error, sizeof db->error, "%s", sqlite3_errstr(rc));
+    else if (sqlite3_busy_timeout(db->conn, wait_ms) == SQLITE_OK)
+        e = mode == DB_WRITER ? set_up_writer(db) : set_up_reader(db);
+    if (e) {
+        buf_printf(why, "%s cannot be opened: %s", path, db->error);
+        db_close(db);
+        return ERR_IO;
+    }
+    *out = db;
+    return OK;
+}
+
+void db_close(struct db *db)
+{
+    if (!db)
+        return;
+    for (size_t i = 0; i < db->count; i++) {
+        assert(!db->queries[i]->active);
+        sqlite3_finalize(db->queries[i]->stmt);
+        free(db->queries[i]);
+    }
+    free(db->queries);
+    int rc = sqlite3_close(db->conn);
+    assert(rc != SQLITE_BUSY);
+    free(db);
+}
+
+/* ---- transactions ---- */
+
+enum err db_exec(struct db *db, const char *sql)
+{
+    if (sqlite3_exec(db->conn, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return OK;
+    note_error(db, sql);
+    return ERR_STORE_UNAVAILABLE;
+}
+
+enum err db_begin(struct db *db)
+{
+    return query_run(db_query(db, "BEGIN IMMEDIATE"));
+}
+
+enum err db_commit(struct db *db)
+{
+    return query_run(db_query(db, "COMMIT"));
+}
+
+void db_rollback(struct db *db)
+{
+    if (sqlite3_get_autocommit(db->conn))
+        return;
+    /* Fails only where the transaction is gone already. */
+    sqlite3_exec(db->conn, "ROLLBACK", NULL, NULL, NULL);
+}
+
+int64_t db_changes(struct db *db)
+{
+    return db->changes;
+}
+
+void db_checkpoint(struct db *db)
+{
+    if (db->wal_pages < db->checkpoint_at)
+        return;
+    int mode =
+        db->wal_pages < CHECKPOINT_INSIST ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART;
+    int rc = sqlite3_wal_checkpoint_v2(db->conn, NULL, mode, NULL, NULL);
+    db->checkpoint_at = db->wal_pages + CHECKPOINT_PAGES;
+    if (rc == SQLITE_OK || rc == SQLITE_BUSY) /* busy: readers; the rest is done another time */
+        return;
+    log_error("store", "checkpoint failed: %s (%d)", sqlite3_errmsg(db->conn),
+              sqlite3_extended_errcode(db->conn));
+}
+
+/* ---- queries: binding ---- */
+
+static struct query *cached(struct db *db, const char *sql)
+{
+    for (size_t i = 0; i < db->count; i++)
+        if (db->queries[i]->sql == sql)
+            return db->queries[i];
+    if (db->count == db->cap) {
+        db->cap = db->cap ? 2 * db->cap : 32;
+        db->queries = xrealloc(db->queries, db->cap, sizeof(struct query *));
+    }
+    struct query *q = xcalloc(1, sizeof *q);
+    q->db = db;
+    q->sql = sql;
+    return db->queries[db->count++] = q;
+}
+
+static void check(struct query *q, int rc)
+{
+    if (rc == SQLITE_OK || q->failed)
+        return;
+    note_error(q->db, q->sql);
+    q->failed = true;
+}
+
+struct query *db_query(struct db *db, const char *sql)
+{
+    struct query *q = cached(db, sql);
+    assert(!q->active);
+    q->active = true;
+    q->failed = false;
+    q->parameter = q->column = 0;
+    if (!q->stmt)
+        check(q, sqlite3_prepare_v3(db->conn, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->stmt, NULL));
+    return q;
+}
+
+void bind_i64(struct query *q, int64_t v)
+{
+    if (!q->failed)
+        check(q, sqlite3_bind_int64(q->stmt, ++q->parameter, v));
+}
+
+void bind_str(struct query *q, struct str s)
+{
+    if (!q->failed)
+        check(q, sqlite3_bind_text64(q->stmt, ++q->parameter, s.n ? s.p : "", s.n, SQLITE_STATIC,
+                                     SQLITE_UTF8));
+}
+
+void bind_text(struct query *q, const char *s)
+{
+    bind_str(q, str_of(s));
+}
+
+void bind_blob(struct query *q, const void *p, size_t n)
+{
+    if (!q->failed)
+        check(q, sqlite3_bind_blob64(q->stmt, ++q->parameter, n ? p : "", n, SQLITE_STATIC));
+}
+
+void bind_uuid(struct query *q, struct uuid id)
+{
+    /* id is this function's own: SQLite has to copy it. */
+    if (!q->failed)
+        check(q, sqlite3_bind_blob64(q->stmt, ++q->parameter, id.b, sizeof id.b, SQLITE_TRANSIENT));
+}
+
+void bind_bytes(struct query *q, const struct bytes *b)
+{
+    if (b)
+        bind_str(q, bytes_str(b));
+    else if (!q->failed)
+        check(q, sqlite3_bind_null(q->stmt, ++q->parameter));
+}
+
+/* ---- queries: rows ---- */
+
+bool query_row(struct query *q)
+{
+    if (q->failed)
+        return false;
+    q->column = -1;
+    int rc = sqlite3_step(q->stmt);
+    if (rc == SQLITE_ROW)
+        return true;
+    if (rc != SQLITE_DONE)
+        check(q, rc);
+    return false;
+}
+
+int64_t column_i64(struct query *q)
+{
+    return sqlite3_column_int64(q->stmt, ++q->column);
+}
+
+bool column_bool(struct query *q)
+{
+    return column_i64(q) != 0;
+}
+
+uint32_t column_u32(struct query *q)
+{
+    int64_t v = column_i64(q);
+    if (v >= 0 && v <= UINT32_MAX)
+        return (uint32_t)v;
+    query_fail(q, "a number is out of range");
+    return 0;
+}
+
+struct str column_str(struct query *q)
+{
+    /* A blob's pointer is the text's too (the database is UTF-8), and is not converted. */
+    const void *p = sqlite3_column_blob(q->stmt, ++q->column);
+    int n = sqlite3_column_bytes(q->stmt, q->column);
+    if (!p && sqlite3_errcode(q->db->conn) == SQLITE_NOMEM)
+        check(q, SQLITE_NOMEM);
+    return p ? str_slice(p, (size_t)n) : STR("");
+}
+
+void column_text(struct query *q, char *array, size_t array_bytes)
+{
+    if (!str_copy(array, array_bytes, column_str(q)))
+        query_fail(q, "a text is too long");
+}
+
+void column_blob(struct query *q, void *out, size_t n)
+{
+    struct str s = column_str(q);
+    if (s.n == n)
+        memcpy(out, s.p, n);
+    else
+        query_fail(q, "a blob has another size");
+}
+
+struct uuid column_uuid(struct query *q)
+{
+    struct uuid id = {0};
+    column_blob(q, id.b, sizeof id.b);
+    return id;
+}
+
+struct bytes *column_bytes(struct query *q)
+{
+    struct str s = column_str(q);
+    if (q->failed || sqlite3_column_type(q->stmt, q->column) == SQLITE_NULL)
+        return NULL;
+    struct bytes *b = bytes_new(s);
+    if (!b)
+        query_fail(q, "memory is out");
+    return b;
+}
+
+void query_fail(struct query *q, const char *what)
+{
+    if (!q->failed)
+        snprintf(q->db->error, sizeof q->db->error, "%s in: %.60s", what, q->sql);
+    q->failed = true;
+}
+
+bool query_good(const struct query *q)
+{
+    return !q->failed;
+}
+
+enum err query_end(struct query *q)
+{
+    assert(q->active);
+    q->active = false;
+    q->db->changes = sqlite3_changes64(q->db->conn);
+    if (q->stmt) {
+        sqlite3_reset(q->stmt); /* repeats the failure of the step, which is known */
+        sqlite3_clear_bindings(q->stmt);
+    }
+    return q->failed ? ERR_STORE_UNAVAILABLE : OK;
+}
+
+enum err query_run(struct query *q)
+{
+    bool row = query_row(q);
+    assert(!row);
+    return query_end(q);
+}

@@ -1,0 +1,92 @@
+#include "store/parts.h"
+
+#include "store/rows.h"
+
+static enum err load_users(struct db *db, const struct store_visitor *v)
+{
+    struct query *q = db_query(db, "SELECT " USER_COLUMNS " FROM user ORDER BY key");
+    while (query_row(q)) {
+        struct user_record user;
+        if (rows_user(q, &user))
+            v->user(v->ctx, &user);
+    }
+    return query_end(q);
+}
+
+static enum err load_spaces(struct db *db, const struct store_visitor *v)
+{
+    struct query *q = db_query(db, "SELECT " SPACE_COLUMNS " FROM space"
+                                   " WHERE removed_ms = 0 ORDER BY key");
+    while (query_row(q)) {
+        struct space_record space;
+        if (rows_space(q, &space))
+            v->space(v->ctx, &space);
+    }
+    return query_end(q);
+}
+
+static enum err load_tokens(struct db *db, const struct store_visitor *v)
+{
+    struct query *q = db_query(
+        db, "SELECT " TOKEN_COLUMNS " FROM token"
+            " WHERE space_key IN (SELECT key FROM space WHERE removed_ms = 0) ORDER BY key");
+    while (query_row(q)) {
+        struct token_record token;
+        if (rows_token(q, &token))
+            v->token(v->ctx, &token);
+    }
+    return query_end(q);
+}
+
+static enum err load_sessions(struct db *db, const struct store_visitor *v)
+{
+    struct query *q = db_query(db, "SELECT " SESSION_COLUMNS " FROM session ORDER BY key");
+    while (query_row(q)) {
+        struct session_record session;
+        if (rows_session(q, &session))
+            v->session(v->ctx, &session);
+    }
+    return query_end(q);
+}
+
+static enum err load_settings(struct db *db, const struct store_visitor *v)
+{
+    struct query *q = db_query(db, "SELECT " SETTING_COLUMNS " FROM setting ORDER BY name");
+    while (query_row(q)) {
+        struct setting_record setting;
+        if (rows_setting(q, &setting))
+            v->setting(v->ctx, &setting);
+    }
+    return query_end(q);
+}
+
+/* The unfinished requests. */
+static enum err load_requests(struct db *db, const struct store_visitor *v)
+{
+    struct query *q = db_query(db, "SELECT " REQUEST_COLUMNS
+                                   " FROM request q INDEXED BY request_open" REQUEST_PARTS
+                                   " WHERE q.status IN ('queued', 'processing') ORDER BY q.key");
+    enum err text = OK;
+    while (!text && query_row(q)) {
+        struct request_record request;
+        bool good = rows_request(q, &request);
+        if (good)
+            text = rows_text(db, uuid_key(request.id), &request.text);
+        if (good && !text)
+            v->request(v->ctx, &request);
+        request_record_release(&request);
+    }
+    enum err e = query_end(q);
+    return e ? e : text;
+}
+
+enum err load_all(struct db *db, const struct store_visitor *v)
+{
+    static enum err (*const steps[])(struct db *, const struct store_visitor *) = {
+        load_users, load_spaces, load_tokens, load_sessions, load_settings, load_requests,
+    };
+    enum err e = OK;
+    for (size_t i = 0; !e && i < sizeof steps / sizeof steps[0]; i++)
+        e = steps[i](db, v);
+    return e;
+}

@@ -1,0 +1,129 @@
+#include "store/reader.h"
+
+#include "store/reader_private.h"
+#include "store/rows.h"
+
+#define LIST_MAX 200
+
+/* ---- lists ---- */
+
+/* One statement for each way into the table; whatever else is asked for is tested row by row. */
+#define LIST                                                                                       \
+    "SELECT q.id, q.space_key, q.user_key, s.name, q.username, q.status, q.attempt, q.error_code," \
+    " p.prompt, q.created_ms, q.started_ms, q.finished_ms"                                         \
+    " FROM request q "
+#define JOINS                                                                                      \
+    " LEFT JOIN space s ON s.key = q.space_key LEFT JOIN payload p ON p.key = q.key WHERE "
+#define REST                                                                                       \
+    " AND (?2 = 0 OR q.space_key = ?2) AND (?3 = '' OR q.status = ?3) AND q.key < ?4"              \
+    " ORDER BY q.key DESC LIMIT ?5"
+
+static const char list_of_person[] = LIST "INDEXED BY request_user" JOINS "q.user_key = ?1" REST;
+static const char list_of_open[] =
+    LIST "INDEXED BY request_open" JOINS
+         "q.status IN ('queued', 'processing') AND (?1 = 0 OR q.user_key = ?1)" REST;
+static const char list_of_all[] = LIST JOINS "(?1 = 0 OR q.user_key = ?1)" REST;
+
+static const char *list_for(const struct request_filter *f)
+{
+    bool open = f->status == REQUEST_QUEUED || f->status == REQUEST_PROCESSING;
+    if (f->user_key)
+        return list_of_person;
+    return f->by_status && open ? list_of_open : list_of_all;
+}
+
+static bool read_row(struct query *q, struct request_row *out)
+{
+    *out = (struct request_row){.id = column_uuid(q)};
+    out->space_key = column_i64(q);
+    out->user_key = column_i64(q);
+    column_text(q, out->space_name, sizeof out->space_name);
+    column_text(q, out->username, sizeof out->username);
+    out->status = rows_status(q);
+    out->attempt = column_u32(q);
+    column_text(q, out->error_code, sizeof out->error_code);
+    column_text(q, out->prompt, sizeof out->prompt);
+    out->created_ms = column_i64(q);
+    out->started_ms = column_i64(q);
+    out->finished_ms = column_i64(q);
+    return query_good(q);
+}
+
+enum err reader_requests(struct reader *r, const struct request_filter *f,
+                         void (*visit)(void *, const struct request_row *), void *ctx)
+{
+    struct query *q = db_query(r->db, list_for(f));
+    bind_i64(q, f->user_key);
+    bind_i64(q, f->space_key);
+    bind_text(q, f->by_status ? request_status_name(f->status) : "");
+    bind_i64(q, f->before_key ? f->before_key : INT64_MAX);
+    bind_i64(q, f->limit < LIST_MAX ? f->limit : LIST_MAX);
+    while (query_row(q)) {
+        struct request_row row;
+        if (read_row(q, &row))
+            visit(ctx, &row);
+    }
+    return reader_result(r, query_end(q));
+}
+
+/* ---- one request ---- */
+
+static enum err read_space_name(struct db *db, int64_t space_key, char out[SPACE_NAME_BYTES])
+{
+    struct query *q = db_query(db, "SELECT name FROM space WHERE key = ?1");
+    out[0] = '\0';
+    bind_i64(q, space_key);
+    if (query_row(q))
+        column_text(q, out, SPACE_NAME_BYTES);
+    return query_end(q);
+}
+
+static enum err read_whole(struct db *db, struct uuid id, struct request_record *out,
+                           char space_name[SPACE_NAME_BYTES])
+{
+    struct request_record record;
+    char name[SPACE_NAME_BYTES];
+    enum err e = rows_whole_request(db, id, &record);
+    if (e)
+        return e;
+    e = read_space_name(db, record.space_key, name);
+    if (e) {
+        request_record_release(&record);
+        return e;
+    }
+    *out = record;
+    str_copy(space_name, SPACE_NAME_BYTES, str_of(name));
+    return OK;
+}
+
+enum err reader_request(struct reader *r, struct uuid id, struct request_record *out,
+                        char space_name[SPACE_NAME_BYTES])
+{
+    /* One snapshot for the row and its text. */
+    enum err e = db_exec(r->db, "BEGIN");
+    if (!e)
+        e = read_whole(r->db, id, out, space_name);
+    reader_result(r, e);
+    db_rollback(r->db);
+    return e;
+}
+
+enum err reader_attempts(struct reader *r, struct uuid request_id,
+                         void (*visit)(void *, const struct attempt_record *), void *ctx)
+{
+    struct query *q = db_query(r->db, "SELECT a.attempt, a.app, a.started_ms, a.ended_ms, a.outcome"
+                                      " FROM request q JOIN attempt a ON a.request_key = q.key"
+                                      " WHERE q.key = ?1 AND q.id = ?2 ORDER BY a.attempt");
+    bind_i64(q, uuid_key(request_id));
+    bind_uuid(q, request_id);
+    while (query_row(q)) {
+        struct attempt_record attempt = {.attempt = column_u32(q)};
+        column_text(q, attempt.app, sizeof attempt.app);
+        attempt.started_ms = column_i64(q);
+        attempt.ended_ms = column_i64(q);
+        column_text(q, attempt.outcome, sizeof attempt.outcome);
+        if (query_good(q))
+            visit(ctx, &attempt);
+    }
+    return reader_result(r, query_end(q));
+}

@@ -1,0 +1,451 @@
+/* What changes of requests leave behind, seen by a reader and after a restart. */
+#include "loaded.h"
+
+struct attempts {
+    struct attempt_record list[8];
+    size_t count;
+};
+
+static void add_attempt(void *ctx, const struct attempt_record *a)
+{
+    struct attempts *all = ctx;
+    assert_true(all->count < 8);
+    all->list[all->count++] = *a;
+}
+
+/* The request as a reader sees it; the caller releases it. */
+static struct request_record read_request(struct bench *b, struct uuid id)
+{
+    struct request_record r = {0};
+    char space_name[SPACE_NAME_BYTES];
+    assert_int_equal(reader_request(bench_reader(b), id, &r, space_name), OK);
+    return r;
+}
+
+static struct attempts read_attempts(struct bench *b, struct uuid id)
+{
+    struct attempts all = {0};
+    assert_int_equal(reader_attempts(bench_reader(b), id, add_attempt, &all), OK);
+    return all;
+}
+
+static void new_request_is_stored_whole(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b);
+    struct change *c = change_of_request(id, 11, 22, "{\"prompt\":\"hi\",\"n\":1e400}");
+    c->request->turn = UINT64_MAX - 1;
+    c->request->lost = 1;
+    bench_save(b, c);
+    struct loaded *l = restart_and_load(b);
+    assert_int_equal(l->request_count, 1);
+    const struct request_record *r = &l->requests[0];
+    assert_true(uuid_eq(r->id, id));
+    assert_int_equal(r->space_key, 11);
+    assert_int_equal(r->user_key, 22);
+    assert_string_equal(r->username, "ada");
+    assert_int_equal(r->status, REQUEST_QUEUED);
+    assert_int_equal(r->attempt, 0);
+    assert_int_equal(r->lost, 1);
+    assert_true(r->turn == UINT64_MAX - 1);
+    assert_bytes_equal(r->payload, "{\"prompt\":\"hi\",\"n\":1e400}");
+    assert_null(r->text);
+    assert_null(r->result);
+    assert_null(r->usage);
+    assert_null(r->error_message);
+    assert_string_equal(r->error_code, "");
+    assert_int_equal(r->created_ms, T0);
+    assert_int_equal(r->started_ms, 0);
+    assert_int_equal(r->finished_ms, 0);
+    loaded_free(l);
+}
+
+static void accepting_request_is_stored_as_queued(void **state)
+{
+    struct bench *b = *state;
+    struct change *c = change_of_request(bench_id(b), 1, 1, "{}");
+    c->request->status = REQUEST_ACCEPTING;
+    bench_save(b, c);
+    struct loaded *l = restart_and_load(b);
+    assert_int_equal(l->request_count, 1);
+    assert_int_equal(l->requests[0].status, REQUEST_QUEUED);
+    loaded_free(l);
+}
+
+static void attempt_makes_it_processing_and_keeps_the_first_start(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b);
+    bench_save(b, change_of_request(id, 1, 1, "{}"));
+    struct change *c = change_of_attempt(id, 1, T0 + 100);
+    c->message = text("mock-app 1.0, 127.0.0.1");
+    bench_save(b, c);
+    bench_save(b, change_of_text(id, 0, "half of"));
+    bench_save(b, change_of_attempt(id, 2, T0 + 200));
+
+    struct request_record r = read_request(b, id);
+    assert_int_equal(r.status, REQUEST_PROCESSING);
+    assert_int_equal(r.attempt, 2);
+    assert_int_equal(r.started_ms, T0 + 100);
+    assert_null(r.text);
+    request_record_release(&r);
+    struct attempts all = read_attempts(b, id);
+    assert_int_equal(all.count, 2);
+    assert_int_equal(all.list[0].attempt, 1);
+    assert_string_equal(all.list[0].app, "mock-app 1.0, 127.0.0.1");
+    assert_int_equal(all.list[0].started_ms, T0 + 100);
+    assert_int_equal(all.list[0].ended_ms, 0);
+    assert_string_equal(all.list[0].outcome, "");
+    assert_int_equal(all.list[1].attempt, 2);
+    assert_string_equal(all.list[1].app, "");
+    assert_int_equal(all.list[1].started_ms, T0 + 200);
+}
+
+static void long_app_description_is_cut_at_a_code_point(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b);
+    struct buf name = BUF_INIT(1000);
+    buf_putc(&name, 'x');
+    for (size_t i = 0; i < 100; i++)
+        buf_puts(&name, "\xc3\xa4");
+    bench_save(b, change_of_request(id, 1, 1, "{}"));
+    struct change *c = change_of_attempt(id, 1, T0);
+    c->message = bytes_new(buf_str(&name));
+    bench_save(b, c);
+    struct attempts all = read_attempts(b, id);
+    assert_int_equal(strlen(all.list[0].app), 127);
+    assert_memory_equal(all.list[0].app, buf_cstr(&name), 127);
+    buf_release(&name);
+}
+
+static void requeued_request_loses_its_text_and_ends_the_attempt(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b);
+    bench_save(b, change_of_request(id, 1, 1, "{}"));
+    bench_save(b, change_of_attempt(id, 1, T0 + 1));
+    bench_save(b, change_of_text(id, 0, "half"));
+    struct change *c = change_new(CHANGE_REQUEST_QUEUED);
+    c->id = id;
+    c->lost = 1;
+    c->at_ms = T0 + 2;
+    str_copy(c->code, sizeof c->code, STR("app_lost"));
+    bench_save(b, c);
+
+    struct request_record r = read_request(b, id);
+    assert_int_equal(r.status, REQUEST_QUEUED);
+    assert_int_equal(r.attempt, 1);
+    assert_int_equal(r.lost, 1);
+    assert_null(r.text);
+    request_record_release(&r);
+    struct attempts all = read_attempts(b, id);
+    assert_int_equal(all.count, 1);
+    assert_string_equal(all.list[0].outcome, "app_lost");
+    assert_int_equal(all.list[0].ended_ms, T0 + 2);
+
+    /* Cancelled while it waits: the attempt's end is not told anew. */
+    bench_save(b, change_of_final(id, REQUEST_CANCELLED, T0 + 3));
+    all = read_attempts(b, id);
+    assert_string_equal(all.list[0].outcome, "app_lost");
+    assert_int_equal(all.list[0].ended_ms, T0 + 2);
+}
+
+static void text_is_appended_and_survives_a_restart(void **state)
+{
+    struct bench *b = *state;
+    struct uuid other = bench_id(b), id = bench_id(b);
+    bench_save(b, change_of_request(other, 1, 1, "{}"));
+    bench_save(b, change_of_request(id, 1, 1, "{}"));
+    bench_save(b, change_of_attempt(id, 1, T0));
+    bench_save(b, change_of_text(id, 0, "Gr\xc3"));
+    bench_save(b, change_of_text(id, 3, "\xbc\xc3\x9f"));
+    bench_save(b, change_of_text(id, 6, "e"));
+    bench_save(b, change_of_text(id, 7, ""));
+    struct loaded *l = restart_and_load(b);
+    assert_int_equal(l->request_count, 2);
+    assert_true(uuid_eq(l->requests[0].id, other));
+    assert_null(l->requests[0].text);
+    assert_int_equal(l->requests[1].status, REQUEST_PROCESSING);
+    assert_bytes_equal(l->requests[1].text, "Gr\xc3\xbc\xc3\x9f"
+                                            "e");
+    loaded_free(l);
+}
+
+static void text_at_an_offset_replaces_what_comes_after_it(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b);
+    bench_save(b, change_of_request(id, 1, 1, "{}"));
+    bench_save(b, change_of_text(id, 0, "abcdef"));
+    bench_save(b, change_of_text(id, 6, "ghi"));
+    bench_save(b, change_of_text(id, 9, "jkl"));
+    bench_save(b, change_of_text(id, 4, "EF"));
+    struct request_record r = read_request(b, id);
+    assert_bytes_equal(r.text, "abcdEF");
+    request_record_release(&r);
+    bench_save(b, change_of_text(id, 2, "C"));
+    r = read_request(b, id);
+    assert_bytes_equal(r.text, "abC");
+    request_record_release(&r);
+    bench_save(b, change_of_text(id, 0, "z"));
+    r = read_request(b, id);
+    assert_bytes_equal(r.text, "z");
+    request_record_release(&r);
+}
+
+static void text_after_a_gap_does_not_count(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b);
+    bench_save(b, change_of_request(id, 1, 1, "{}"));
+    bench_save(b, change_of_text(id, 5, "later"));
+    struct request_record r = read_request(b, id);
+    assert_null(r.text);
+    request_record_release(&r);
+    bench_save(b, change_of_text(id, 0, "abc"));
+    bench_save(b, change_of_text(id, 4, "gap"));
+    r = read_request(b, id);
+    assert_bytes_equal(r.text, "abc");
+    request_record_release(&r);
+}
+
+static void text_may_hold_nul_bytes(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b);
+    bench_save(b, change_of_request(id, 1, 1, "{}"));
+    struct change *c = change_of_text(id, 0, "");
+    bytes_unref(c->text);
+    c->text = bytes_new(str_slice("a\0b", 3));
+    bench_save(b, c);
+    bench_save(b, change_of_text(id, 3, "c"));
+    struct request_record r = read_request(b, id);
+    assert_int_equal(r.text->n, 4);
+    assert_memory_equal(r.text->p, "a\0bc", 5);
+    request_record_release(&r);
+}
+
+static void final_change_completes_everything(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b);
+    bench_save(b, change_of_request(id, 1, 1, "{\"prompt\":\"p\"}"));
+    bench_save(b, change_of_attempt(id, 1, T0 + 1));
+    bench_save(b, change_of_text(id, 0, "Hello, "));
+    struct change *c = change_of_final(id, REQUEST_COMPLETED, T0 + 9);
+    c->offset = 7;
+    c->text = text("world");
+    c->result = text("{\"answer\":1.00}");
+    c->usage = text("{\"total_tokens\":3}");
+    bench_save(b, c);
+
+    struct request_record r = read_request(b, id);
+    assert_int_equal(r.status, REQUEST_COMPLETED);
+    assert_int_equal(r.attempt, 1);
+    assert_bytes_equal(r.payload, "{\"prompt\":\"p\"}");
+    assert_bytes_equal(r.text, "Hello, world");
+    assert_bytes_equal(r.result, "{\"answer\":1.00}");
+    assert_bytes_equal(r.usage, "{\"total_tokens\":3}");
+    assert_null(r.error_message);
+    assert_string_equal(r.error_code, "");
+    assert_int_equal(r.started_ms, T0 + 1);
+    assert_int_equal(r.finished_ms, T0 + 9);
+    request_record_release(&r);
+    struct attempts all = read_attempts(b, id);
+    assert_string_equal(all.list[0].outcome, "completed");
+    assert_int_equal(all.list[0].ended_ms, T0 + 9);
+    struct loaded *l = restart_and_load(b);
+    assert_int_equal(l->request_count, 0);
+    loaded_free(l);
+}
+
+static void failure_keeps_its_code_sentence_and_partial_text(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b);
+    bench_save(b, change_of_request(id, 1, 1, "{}"));
+    bench_save(b, change_of_attempt(id, 1, T0 + 1));
+    bench_save(b, change_of_text(id, 0, "part"));
+    struct change *c = change_of_final(id, REQUEST_FAILED, T0 + 9);
+    str_copy(c->code, sizeof c->code, STR("app_error"));
+    c->message = text("out of VRAM");
+    bench_save(b, c);
+    struct request_record r = read_request(b, id);
+    assert_int_equal(r.status, REQUEST_FAILED);
+    assert_string_equal(r.error_code, "app_error");
+    assert_bytes_equal(r.error_message, "out of VRAM");
+    assert_bytes_equal(r.text, "part");
+    assert_null(r.result);
+    request_record_release(&r);
+    assert_string_equal(read_attempts(b, id).list[0].outcome, "app_error");
+}
+
+static void cancelling_is_stored_as_cancelled_and_takes_late_usage(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b);
+    bench_save(b, change_of_request(id, 1, 1, "{}"));
+    bench_save(b, change_of_attempt(id, 1, T0 + 1));
+    struct change *c = change_of_final(id, REQUEST_CANCELLING, T0 + 9);
+    c->message = text("by the person");
+    bench_save(b, c);
+    c = change_new(CHANGE_REQUEST_USAGE);
+    c->id = id;
+    c->usage = text("{\"total_tokens\":8}");
+    bench_save(b, c);
+    struct request_record r = read_request(b, id);
+    assert_int_equal(r.status, REQUEST_CANCELLED);
+    assert_bytes_equal(r.usage, "{\"total_tokens\":8}");
+    assert_bytes_equal(r.error_message, "by the person");
+    request_record_release(&r);
+    assert_string_equal(read_attempts(b, id).list[0].outcome, "cancelled");
+    struct loaded *l = restart_and_load(b);
+    assert_int_equal(l->request_count, 0);
+    loaded_free(l);
+}
+
+static void changes_of_unknown_requests_fail(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b), other = id;
+    other.b[15] ^= 1;
+    bench_save(b, change_of_request(id, 1, 1, "{}"));
+    struct change *queued = change_new(CHANGE_REQUEST_QUEUED);
+    queued->id = other;
+    struct change *const changes[] = {change_of_attempt(other, 1, T0), queued,
+                                      change_of_text(other, 0, "x"),
+                                      change_of_final(other, REQUEST_FAILED, T0)};
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++)
+        assert_int_equal(store_save_now(b->store, changes[i]), ERR_STORE_UNAVAILABLE);
+    /* Usage may come after the request was removed. */
+    struct change *usage = change_new(CHANGE_REQUEST_USAGE);
+    usage->id = other;
+    usage->usage = text("{}");
+    bench_save(b, usage);
+    struct request_record r = read_request(b, id);
+    assert_int_equal(r.status, REQUEST_QUEUED);
+    assert_null(r.text);
+    assert_null(r.usage);
+    request_record_release(&r);
+}
+
+static void unfinished_requests_load_in_the_order_of_their_keys(void **state)
+{
+    struct bench *b = *state;
+    struct uuid ids[4];
+    for (size_t i = 0; i < 4; i++)
+        ids[i] = bench_id(b);
+    static const size_t order[] = {2, 0, 3, 1};
+    for (size_t i = 0; i < 4; i++)
+        bench_save(b, change_of_request(ids[order[i]], 1, 1, "{}"));
+    bench_save(b, change_of_attempt(ids[1], 1, T0));
+    bench_save(b, change_of_final(ids[2], REQUEST_CANCELLED, T0));
+    struct loaded *l = restart_and_load(b);
+    assert_int_equal(l->request_count, 3);
+    assert_true(uuid_eq(l->requests[0].id, ids[0]));
+    assert_true(uuid_eq(l->requests[1].id, ids[1]));
+    assert_true(uuid_eq(l->requests[2].id, ids[3]));
+    loaded_free(l);
+}
+
+/* ---- retention ---- */
+
+static void count_request(void *ctx, const struct request_row *row)
+{
+    (void)row;
+    ++*(size_t *)ctx;
+}
+
+static size_t count_requests(struct bench *b)
+{
+    size_t count = 0;
+    const struct request_filter all = {.limit = 200};
+    assert_int_equal(reader_requests(bench_reader(b), &all, count_request, &count), OK);
+    return count;
+}
+
+static void retain(struct bench *b, int64_t before_ms)
+{
+    struct change *c = change_new(CHANGE_RETENTION);
+    c->at_ms = before_ms;
+    bench_save(b, c);
+}
+
+static void retention_removes_what_finished_before(void **state)
+{
+    struct bench *b = *state;
+    struct uuid old = bench_id(b), young = bench_id(b), open = bench_id(b);
+    const struct uuid ids[] = {old, young, open};
+    for (size_t i = 0; i < 3; i++) {
+        bench_save(b, change_of_request(ids[i], 1, 1, "{}"));
+        bench_save(b, change_of_attempt(ids[i], 1, T0 + 1));
+        bench_save(b, change_of_text(ids[i], 0, "text"));
+    }
+    struct change *c = change_of_final(old, REQUEST_COMPLETED, T0 + 1000);
+    c->result = text("{}");
+    bench_save(b, c);
+    bench_save(b, change_of_final(young, REQUEST_FAILED, T0 + 2000));
+    retain(b, T0 + 1000); /* not before it */
+    assert_int_equal(count_requests(b), 3);
+    retain(b, 0);
+    retain(b, -1);
+    assert_int_equal(count_requests(b), 3);
+    retain(b, T0 + 1001);
+    assert_int_equal(count_requests(b), 2);
+
+    struct request_record r;
+    char name[SPACE_NAME_BYTES];
+    assert_int_equal(reader_request(bench_reader(b), old, &r, name), ERR_NOT_FOUND);
+    assert_int_equal(read_attempts(b, old).count, 0);
+    r = read_request(b, young);
+    assert_bytes_equal(r.text, "text");
+    request_record_release(&r);
+    /* Nothing of it is left: a request of the same id starts empty. */
+    bench_save(b, change_of_request(old, 1, 1, "{}"));
+    r = read_request(b, old);
+    assert_null(r.text);
+    assert_null(r.result);
+    request_record_release(&r);
+    retain(b, T0 + 1000000);
+    assert_int_equal(count_requests(b), 2);
+}
+
+static void retention_goes_in_small_steps(void **state)
+{
+    struct bench *b = *state;
+    for (size_t i = 0; i < 201; i++) {
+        struct change *c = change_of_request(bench_id(b), 1, 1, "{}");
+        c->request->status = REQUEST_COMPLETED;
+        c->request->finished_ms = T0 + 1;
+        store_save_give(b->store, c);
+    }
+    bench_reopen(b); /* writes what waits */
+    retain(b, T0 + 100000);
+    assert_int_equal(count_requests(b), 1);
+    retain(b, T0 + 100000);
+    assert_int_equal(count_requests(b), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BENCH_TEST(new_request_is_stored_whole),
+        BENCH_TEST(accepting_request_is_stored_as_queued),
+        BENCH_TEST(attempt_makes_it_processing_and_keeps_the_first_start),
+        BENCH_TEST(long_app_description_is_cut_at_a_code_point),
+        BENCH_TEST(requeued_request_loses_its_text_and_ends_the_attempt),
+        BENCH_TEST(text_is_appended_and_survives_a_restart),
+        BENCH_TEST(text_at_an_offset_replaces_what_comes_after_it),
+        BENCH_TEST(text_after_a_gap_does_not_count),
+        BENCH_TEST(text_may_hold_nul_bytes),
+        BENCH_TEST(final_change_completes_everything),
+        BENCH_TEST(failure_keeps_its_code_sentence_and_partial_text),
+        BENCH_TEST(cancelling_is_stored_as_cancelled_and_takes_late_usage),
+        BENCH_TEST(changes_of_unknown_requests_fail),
+        BENCH_TEST(unfinished_requests_load_in_the_order_of_their_keys),
+        BENCH_TEST(retention_removes_what_finished_before),
+        BENCH_TEST(retention_goes_in_small_steps),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
