@@ -7,6 +7,7 @@ CC := gcc
 endif
 SAN   ?=
 PREFIX ?= /usr/local
+Q := $(if $(V),,@)
 VERSION := 0.1.0
 export PATH := $(PATH):/usr/sbin:/sbin
 
@@ -36,34 +37,38 @@ all: $(BUILD)/spacerelay $(BUILD)/mock-app
 .SECONDARY:
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "CC $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 define layer_rule
 $(BUILD)/lib$(1).a: $(call obj_of,$(call src_of,$(1)))
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$$(Q)ar rcs $$@ $$^
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
 $(BUILD)/embed: tools/embed.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $<
 $(BUILD)/gen/assets_table.c: $(BUILD)/embed $(ASSETS)
 	@mkdir -p $(@D)
-	$(BUILD)/embed $(ASSETS) > $@.tmp && mv $@.tmp $@
+	$(Q)$(BUILD)/embed $(ASSETS) > $@.tmp && mv $@.tmp $@
 $(BUILD)/gen/assets_table.o: $(BUILD)/gen/assets_table.c
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 GROUP = -Wl,--start-group $(LAYER_LIBS) -Wl,--end-group
 $(BUILD)/spacerelay: $(call obj_of,$(call src_of,main)) $(BUILD)/gen/assets_table.o $(LAYER_LIBS)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) $(LIBS)
+	@echo "LD $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) $(LIBS)
 
 TOOL_LAYERS := $(BUILD)/libcodec.a $(BUILD)/libmodel.a $(BUILD)/libbase.a
 $(BUILD)/mock-app: $(BUILD)/tools/mock-app.o $(call obj_of,$(TOOL_LIB_SRC)) $(TOOL_LAYERS)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(TOOL_LAYERS) -Wl,--end-group $(TOOL_LIBS)
+	@echo "LD $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(TOOL_LAYERS) -Wl,--end-group $(TOOL_LIBS)
 
 # Tests in C: one program a file, linked with everything but main.
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/gen/assets_table.o $(LAYER_LIBS)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) -lcmocka $(LIBS)
+	@echo "LD $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) -lcmocka $(LIBS)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,5 +1,5 @@
-/* Templates, static files and SQL, embedded in the binary at build time (tools/embed.c writes the table), or read
- * from a source checkout while developing. Any thread after assets_from. */
+/* Templates, static files and SQL, embedded in the binary at build time (tools/embed.c writes the
+ * table). Any thread. */
 #ifndef BASE_ASSETS_H
 #define BASE_ASSETS_H
 
@@ -9,7 +9,7 @@
 struct asset {
     const char *path; /* relative to the checkout, e.g. "templates/login.html" */
     struct str content;
-    const char *etag; /* quoted, of the content; "" when read from disk */
+    const char *etag; /* quoted, of the content */
 };
 
 /* The generated table, sorted by path. Empty in programs that embed nothing. */

@@ -20,7 +20,7 @@
     "expires_ms, revoked_ms, used_ms"
 #define SETTING_COLUMNS "name, value"
 #define REQUEST_COLUMNS                                                                            \
-    "q.id, q.space_key, q.user_key, q.username, q.status, q.attempt, q.lost, q.turn, "             \
+    "q.id, q.space_key, q.user_key, q.username, q.status, q.attempt, q.lost, q.waived, q.turn, "   \
     "q.error_code, q.created_ms, q.started_ms, q.finished_ms, p.json, r.usage, r.error_message, "  \
     "r.json"
 #define REQUEST_PARTS " LEFT JOIN payload p ON p.key = q.key LEFT JOIN result r ON r.key = q.key"

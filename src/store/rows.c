@@ -89,6 +89,7 @@ bool rows_request(struct query *q, struct request_record *out)
     out->status = rows_status(q);
     out->attempt = column_u32(q);
     out->lost = column_u32(q);
+    out->waived = column_u32(q);
     out->turn = (uint64_t)column_i64(q);
     column_text(q, out->error_code, sizeof out->error_code);
     out->created_ms = column_i64(q);

@@ -83,8 +83,8 @@ static enum err insert_row(struct db *db, const struct request_record *r)
 {
     struct query *q = db_query(
         db, "INSERT INTO request (key, id, space_key, user_key, username, status, attempt, lost,"
-            " turn, error_code, created_ms, started_ms, finished_ms)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)");
+            " waived, turn, error_code, created_ms, started_ms, finished_ms)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)");
     bind_i64(q, uuid_key(r->id));
     bind_uuid(q, r->id);
     bind_i64(q, r->space_key);
@@ -93,6 +93,7 @@ static enum err insert_row(struct db *db, const struct request_record *r)
     bind_text(q, request_status_name(r->status));
     bind_i64(q, r->attempt);
     bind_i64(q, r->lost);
+    bind_i64(q, r->waived);
     bind_i64(q, (int64_t)r->turn);
     bind_text(q, r->error_code);
     bind_i64(q, r->created_ms);
@@ -175,11 +176,12 @@ enum err write_request_attempt(struct db *db, const struct change *c)
 
 enum err write_request_queued(struct db *db, const struct change *c)
 {
-    struct query *q = db_query(db, "UPDATE request SET status = 'queued', lost = ?3"
+    struct query *q = db_query(db, "UPDATE request SET status = 'queued', lost = ?3, waived = ?4"
                                    " WHERE key = ?1 AND id = ?2");
     bind_i64(q, uuid_key(c->id));
     bind_uuid(q, c->id);
     bind_i64(q, c->lost);
+    bind_i64(q, c->waived);
     enum err e = write_found(db, query_run(q));
     if (!e)
         e = end_attempt(db, uuid_key(c->id), c->at_ms, c->code);

@@ -36,6 +36,7 @@ static void new_request_is_stored_whole(void **state)
     struct change *c = change_of_request(id, 11, 22, "{\"prompt\":\"hi\",\"n\":1e400}");
     c->request->turn = UINT64_MAX - 1;
     c->request->lost = 1;
+    c->request->waived = 2;
     bench_save(b, c);
     struct loaded *l = restart_and_load(b);
     assert_int_equal(l->request_count, 1);
@@ -47,6 +48,7 @@ static void new_request_is_stored_whole(void **state)
     assert_int_equal(r->status, REQUEST_QUEUED);
     assert_int_equal(r->attempt, 0);
     assert_int_equal(r->lost, 1);
+    assert_int_equal(r->waived, 2);
     assert_true(r->turn == UINT64_MAX - 1);
     assert_bytes_equal(r->payload, "{\"prompt\":\"hi\",\"n\":1e400}");
     assert_null(r->text);
@@ -129,6 +131,7 @@ static void requeued_request_loses_its_text_and_ends_the_attempt(void **state)
     struct change *c = change_new(CHANGE_REQUEST_QUEUED);
     c->id = id;
     c->lost = 1;
+    c->waived = 3;
     c->at_ms = T0 + 2;
     str_copy(c->code, sizeof c->code, STR("app_lost"));
     bench_save(b, c);
@@ -137,6 +140,7 @@ static void requeued_request_loses_its_text_and_ends_the_attempt(void **state)
     assert_int_equal(r.status, REQUEST_QUEUED);
     assert_int_equal(r.attempt, 1);
     assert_int_equal(r.lost, 1);
+    assert_int_equal(r.waived, 3);
     assert_null(r.text);
     request_record_release(&r);
     struct attempts all = read_attempts(b, id);

@@ -72,6 +72,7 @@ CREATE TABLE request (
     status      TEXT NOT NULL,
     attempt     INTEGER NOT NULL,
     lost        INTEGER NOT NULL,
+    waived      INTEGER NOT NULL,
     turn        INTEGER NOT NULL,
     error_code  TEXT NOT NULL,
     created_ms  INTEGER NOT NULL,

@@ -1,0 +1,61 @@
+/* The app layer's inside. Nobody else includes this. */
+#ifndef APP_STATE_H
+#define APP_STATE_H
+
+#include "app/app.h"
+#include "app/mailbox.h"
+#include "base/alloc.h"
+
+#include <pthread.h>
+#include <uthash.h>
+
+/* A command on its way to the core and back. Freed by whoever lets go of it last. */
+struct call {
+    struct letter letter;
+    uint64_t ticket;
+    struct command cmd;
+    struct reply reply;
+    /* one who waits on another thread */
+    bool waits, done, abandoned; /* under app.call_lock */
+    pthread_cond_t cond;
+    /* or a callback on the hub's thread */
+    app_answered *answered;
+    void *ctx;
+    UT_hash_handle hh;
+};
+
+struct app {
+    char *dir;
+    int lock_fd;
+    struct store *store;
+    struct relay *relay;
+    struct sign_key key;
+    struct mailbox mail;
+    struct effects effects;
+    app_sink *sink;
+    void *sink_ctx;
+    bool stepping;
+    struct event *queued; /* events that came while effects were carried out */
+    size_t queued_count, queued_cap;
+    struct call *calls; /* by ticket; hub's thread */
+    uint64_t next_ticket;
+    uint64_t last_mono_ms, paused_ms; /* time that the process was stopped is taken out of the core's clock */
+    pthread_mutex_t limits_lock;
+    struct limits limits;
+    pthread_mutex_t call_lock;
+    bool refusing; /* under call_lock */
+};
+
+/* app.c */
+struct now app_now(struct app *a);
+void app_run_effects(struct app *a);
+/* settings.c */
+void app_apply_setting(struct app *a, const struct setting_record *s);
+/* calls.c */
+void call_read(void *app, struct letter *l);
+void call_answer(struct app *a, uint64_t ticket, struct reply *reply_given);
+void calls_refuse_all(struct app *a);
+/* open.c */
+void app_store_answered(void *app, struct store_answer *answers, size_t count);
+
+#endif

@@ -1,0 +1,25 @@
+/* Users, spaces and tokens as JSON objects with the protocol's names (`space_id`, `name`, ...): what control.sock
+ * carries and the command line's --json prints. Any thread. */
+#ifndef CODEC_RECORDS_H
+#define CODEC_RECORDS_H
+
+#include "base/buf.h"
+#include "model/record.h"
+
+struct json_t;
+
+/* Owned by the caller. Never a password's hash. */
+struct json_t *record_user_json(const struct user_record *u);
+struct json_t *record_space_json(const struct space_record *s);
+/* Of which space: the caller puts that in, since the record knows only its key. */
+struct json_t *record_token_json(const struct token_record *t);
+
+/* The reverse; *out is complete or untouched. ERR_BAD_MESSAGE; why gets a sentence. */
+MUST_USE enum err record_user_take(const struct json_t *object, struct user_record *out,
+                                   struct buf *why);
+MUST_USE enum err record_space_take(const struct json_t *object, struct space_record *out,
+                                    struct buf *why);
+MUST_USE enum err record_token_take(const struct json_t *object, struct token_record *out,
+                                    struct buf *why);
+
+#endif

@@ -1,0 +1,51 @@
+/* What the web threads share. Private to the web layer. */
+#ifndef WEB_STATE_H
+#define WEB_STATE_H
+
+#include "base/secret.h"
+#include "web/lang.h"
+#include "web/web.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+struct json_t;
+struct mg_context;
+
+/* What one request at a time may use: kept in a list between requests. */
+struct worker {
+    struct worker *next;
+    struct reader *reader;                    /* NULL until needed */
+    struct json_t *catalogues[LANGUAGE__MAX]; /* NULL until needed */
+};
+
+struct web {
+    struct app *app;
+    unsigned threads;
+    char *assets_dir;  /* NULL = embedded */
+    char *setup_token; /* NULL = none */
+    atomic_bool setup_done;
+    struct mg_context *server;
+    uint16_t port;
+    char secret[SECRET_TEXT_BYTES];
+    pthread_mutex_t lock; /* of idle */
+    struct worker *idle;
+    sem_t hashing; /* argon2id at a time */
+    atomic_uint hashing_waiting;
+};
+
+/* A worker from the list, or a new one. Any web thread. */
+struct worker *worker_take(struct web *w);
+void worker_give(struct web *w, struct worker *worker);
+void workers_free(struct web *w);
+
+/* The text of an asset: embedded, or read from the checkout into storage. path is as in the table.
+ * False when there is none, or it cannot be read. */
+bool asset_text(const struct web *w, const char *path, struct buf *storage, struct str *text);
+
+/* argon2id runs on web threads, two at a time. False: too many wait for their turn, answer 503. */
+bool hashing_begin(struct web *w);
+void hashing_end(struct web *w);
+
+#endif

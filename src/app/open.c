@@ -1,0 +1,165 @@
+/* The data folder: its lock, its key, its database; and the end of it all. */
+#include "app/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCK_FILE "lock"
+#define KEY_FILE  "sign.key"
+
+static enum err fail(struct buf *why, enum err e, const char *what, const char *path)
+{
+    buf_printf(why, "%s %s: %s", what, path, strerror(errno));
+    return e;
+}
+
+static enum err path_in(const struct app *a, const char *file, struct buf *path)
+{
+    *path = BUF_INIT(8192);
+    return buf_printf(path, "%s/%s", a->dir, file);
+}
+
+static enum err take_lock(struct app *a, struct buf *why)
+{
+    if (mkdir(a->dir, 0700) && errno != EEXIST)
+        return fail(why, ERR_IO, "cannot make the data folder", a->dir);
+    struct buf path;
+    enum err e = path_in(a, LOCK_FILE, &path);
+    if (e)
+        goto out;
+    a->lock_fd = open(buf_cstr(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (a->lock_fd < 0) {
+        e = fail(why, ERR_IO, "cannot write in the data folder", a->dir);
+    } else if (flock(a->lock_fd, LOCK_EX | LOCK_NB)) {
+        buf_printf(why, "another spacerelay is using the data folder %s", a->dir);
+        e = ERR_LOCKED;
+    }
+out:
+    buf_release(&path);
+    return e;
+}
+
+static enum err load_key(struct app *a, struct buf *why)
+{
+    struct buf path;
+    enum err e = path_in(a, KEY_FILE, &path);
+    if (!e)
+        e = sign_key_load(&a->key, buf_cstr(&path));
+    if (e == ERR_FORBIDDEN)
+        buf_printf(why, "others may read the signing key %s: its mode must be 0600", buf_cstr(&path));
+    else if (e)
+        buf_printf(why, "cannot read or make the signing key %s", buf_cstr(&path));
+    buf_release(&path);
+    return e;
+}
+
+/* ---- restoring ---- */
+
+static void restore_user(void *ctx, const struct user_record *u)
+{
+    relay_restore_user(((struct app *)ctx)->relay, u);
+}
+
+static void restore_space(void *ctx, const struct space_record *s)
+{
+    relay_restore_space(((struct app *)ctx)->relay, s);
+}
+
+static void restore_token(void *ctx, const struct token_record *t)
+{
+    relay_restore_token(((struct app *)ctx)->relay, t);
+}
+
+static void restore_session(void *ctx, const struct session_record *s)
+{
+    relay_restore_session(((struct app *)ctx)->relay, s);
+}
+
+static void restore_setting(void *ctx, const struct setting_record *s)
+{
+    relay_restore_setting(((struct app *)ctx)->relay, s);
+    app_apply_setting(ctx, s);
+}
+
+static void restore_request(void *ctx, const struct request_record *q)
+{
+    relay_restore_request(((struct app *)ctx)->relay, q);
+}
+
+static enum err load_all(struct app *a, struct buf *why)
+{
+    struct store_visitor v = {.ctx = a,
+                              .user = restore_user,
+                              .space = restore_space,
+                              .token = restore_token,
+                              .session = restore_session,
+                              .setting = restore_setting,
+                              .request = restore_request};
+    enum err e = store_load(a->store, &v);
+    if (e)
+        buf_printf(why, "the database in %s cannot be read", a->dir);
+    return e;
+}
+
+static enum err open_parts(struct app *a, struct buf *why)
+{
+    enum err e = take_lock(a, why);
+    if (!e)
+        e = load_key(a, why);
+    if (!e)
+        e = store_open(&a->store, a->dir, why);
+    if (e)
+        return e;
+    a->relay = relay_new(&a->limits);
+    e = load_all(a, why);
+    if (!e && (e = store_start(a->store, app_store_answered, a)))
+        buf_puts(why, "cannot start the store's thread");
+    return e;
+}
+
+enum err app_open(struct app **out, const char *data_dir, const struct limits *limits, struct buf *why)
+{
+    struct app *a = xcalloc(1, sizeof *a);
+    a->lock_fd = -1;
+    a->dir = str_dup(str_of(data_dir));
+    a->limits = *limits;
+    pthread_mutex_init(&a->limits_lock, NULL);
+    pthread_mutex_init(&a->call_lock, NULL);
+    enum err e = mailbox_init(&a->mail);
+    if (e)
+        abort(); /* not a single descriptor left: nothing can go on */
+    e = open_parts(a, why);
+    if (e) {
+        app_close(a);
+        return e;
+    }
+    *out = a;
+    return OK;
+}
+
+void app_close(struct app *a)
+{
+    if (!a)
+        return;
+    store_close(a->store); /* writes what it was given; its answers wait in the mailbox */
+    a->store = NULL;
+    a->sink = NULL;
+    if (a->relay)
+        app_refuse_calls(a);
+    relay_free(a->relay);
+    effects_release(&a->effects);
+    free(a->queued);
+    mailbox_release(&a->mail);
+    if (a->lock_fd >= 0)
+        close(a->lock_fd);
+    secret_wipe(&a->key, sizeof a->key);
+    pthread_mutex_destroy(&a->limits_lock);
+    pthread_mutex_destroy(&a->call_lock);
+    free(a->dir);
+    free(a);
+}

@@ -1,0 +1,190 @@
+/* /ws/client: what people's sockets send, and what is sent to them. */
+#include "codec/json_walk.h"
+#include "codec/native_fields.h"
+#include "codec/native_view.h"
+#include "codec/native_write.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define AT(member)   offsetof(struct client_msg, member)
+
+typedef enum err decode_fn(struct native_reading *r, struct client_msg *out);
+
+static enum err read_topic(struct native_reading *r, struct client_msg *out)
+{
+    static const struct field topic = {"topic", FIELD_STRING, true, AT(topic_text), NO_FLAG, 0, 0};
+    enum err e = native_read(r, WHOLE_MESSAGE, &topic, 1, out);
+    if (!e)
+        out->topic_known = topic_parse(out->topic_text, &out->topic);
+    return e;
+}
+
+static enum err decode_subscribe(struct native_reading *r, struct client_msg *out)
+{
+    static const struct field fields[] = {
+        {"since", FIELD_U64, false, AT(since), AT(has_since), 0, UINT64_MAX},
+        {"epoch", FIELD_STRING, false, AT(epoch), NO_FLAG, 0, EPOCH_BYTES - 1},
+    };
+    enum err e = read_topic(r, out);
+    return e ? e : native_read(r, WHOLE_MESSAGE, fields, COUNT(fields), out);
+}
+
+static enum err check_payload(struct native_reading *r, struct str payload)
+{
+    struct json_member prompt;
+    uint64_t max = r->d->limits->payload_bytes;
+    if (payload.n > max)
+        return native_refuse(r->d, ERR_TOO_LARGE, "field `payload` must have at most %llu bytes",
+                             (unsigned long long)max);
+    if (json_walk_find(payload, STR("prompt"), &prompt) && prompt.kind != JSON_STRING)
+        return native_refuse(r->d, ERR_INPUT_REFUSED, "field `payload.prompt` must be a string");
+    return OK;
+}
+
+static enum err decode_submit(struct native_reading *r, struct client_msg *out)
+{
+    static const struct field fields[] = {
+        {"space", FIELD_STRING, true, AT(space), NO_FLAG, 0, 0},
+        {"payload", FIELD_OBJECT, true, AT(payload), NO_FLAG, 0, 0},
+        {"ref", FIELD_STRING, false, AT(ref), NO_FLAG, 0, REF_BYTES - 1},
+    };
+    const struct json_member *key = json_scan_member(&r->scan, STR("idempotency_key"));
+    if (key && key->kind != JSON_NULL)
+        return native_refuse(r->d, ERR_BAD_MESSAGE, "field `idempotency_key` is not supported yet");
+    enum err e = native_read(r, WHOLE_MESSAGE, fields, COUNT(fields), out);
+    return e ? e : check_payload(r, out->payload);
+}
+
+static enum err decode_cancel(struct native_reading *r, struct client_msg *out)
+{
+    static const struct field id = {"request_id", FIELD_ID, true, AT(request_id), NO_FLAG, 0, 0};
+    return native_read(r, WHOLE_MESSAGE, &id, 1, out);
+}
+
+static const struct {
+    const char *type;
+    decode_fn *decode;
+} client_types[] = {
+    [CLIENT_MSG_SUBSCRIBE] = {"subscribe", decode_subscribe},
+    [CLIENT_MSG_UNSUBSCRIBE] = {"unsubscribe", read_topic},
+    [CLIENT_MSG_SUBMIT] = {"submit", decode_submit},
+    [CLIENT_MSG_CANCEL] = {"cancel", decode_cancel},
+};
+_Static_assert(COUNT(client_types) == CLIENT_MSG__MAX, "one row for each kind");
+
+enum err native_decode_client(struct native_decoder *d, struct str text, struct client_msg *out)
+{
+    struct native_reading r;
+    enum err e = native_begin(&r, d, text);
+    if (e)
+        return e;
+    for (size_t kind = 0; kind < CLIENT_MSG__MAX; kind++) {
+        if (!str_eq(r.type, str_of(client_types[kind].type)))
+            continue;
+        struct client_msg m = {.kind = (enum client_msg_kind)kind};
+        e = client_types[kind].decode(&r, &m);
+        if (!e)
+            *out = m;
+        return e;
+    }
+    return native_unknown_type(&r);
+}
+
+/* ---- to a person's socket ---- */
+
+typedef void encode_fn(struct buf *b, const struct client_out *m);
+
+/* As it was sent; what the relay itself names has only its id. */
+static void put_topic(struct buf *b, const char *before, const struct client_out *m)
+{
+    char name[TOPIC_TEXT_BYTES];
+    topic_format(m->topic, name);
+    put_string(b, before, m->topic_text.n ? m->topic_text : str_of(name));
+}
+
+static void put_spaces(struct buf *b, const struct space_view *spaces, size_t count)
+{
+    buf_puts(b, "{\"spaces\":[");
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            buf_putc(b, ',');
+        put_space(b, &spaces[i]);
+    }
+    buf_puts(b, "]}");
+}
+
+static void put_state(struct buf *b, const struct client_out *m)
+{
+    buf_puts(b, ",\"state\":");
+    switch (m->topic.kind) {
+    case TOPIC_SPACE:
+        put_space(b, m->spaces);
+        break;
+    case TOPIC_REQUEST:
+        put_request(b, m->request);
+        break;
+    case TOPIC_SPACES:
+        put_spaces(b, m->spaces, m->spaces_count);
+        break;
+    case TOPIC_ADMIN:
+        put_admin(b, m->admin);
+        break;
+    }
+}
+
+static void encode_subscribed(struct buf *b, const struct client_out *m)
+{
+    put_topic(b, "{\"type\":\"subscribed\",\"topic\":", m);
+    put_string(b, ",\"epoch\":", m->epoch);
+    put_number(b, ",\"seq\":", m->seq);
+    put_bool(b, ",\"recovered\":", m->recovered);
+    if (!m->recovered)
+        put_state(b, m);
+    buf_putc(b, '}');
+}
+
+static void encode_unsubscribed(struct buf *b, const struct client_out *m)
+{
+    put_topic(b, "{\"type\":\"unsubscribed\",\"topic\":", m);
+    buf_putc(b, '}');
+}
+
+static void encode_submitted(struct buf *b, const struct client_out *m)
+{
+    buf_puts(b, "{\"type\":\"submitted\"");
+    put_string_unless_empty(b, ",\"ref\":", m->ref);
+    put_id(b, ",\"request_id\":", m->request_id);
+    put_number(b, ",\"position\":", m->position);
+    buf_putc(b, '}');
+}
+
+static void encode_cancelled(struct buf *b, const struct client_out *m)
+{
+    put_id(b, "{\"type\":\"cancelled\",\"request_id\":", m->request_id);
+    buf_putc(b, '}');
+}
+
+static void encode_error(struct buf *b, const struct client_out *m)
+{
+    put_string(b, "{\"type\":\"error\",\"code\":", str_of(err_code(m->code)));
+    put_string(b, ",\"message\":", m->message.n ? m->message : str_of(err_message(m->code)));
+    put_string_unless_empty(b, ",\"ref\":", m->ref);
+    put_string_unless_empty(b, ",\"topic\":", m->topic_text);
+    if (m->has_request_id)
+        put_id(b, ",\"request_id\":", m->request_id);
+    if (m->retry_after_ms)
+        put_seconds(b, ",\"retry_after_s\":", m->retry_after_ms, 3);
+    buf_putc(b, '}');
+}
+
+static encode_fn *const client_encoders[] = {
+    [CLIENT_OUT_SUBSCRIBED] = encode_subscribed, [CLIENT_OUT_UNSUBSCRIBED] = encode_unsubscribed,
+    [CLIENT_OUT_SUBMITTED] = encode_submitted,   [CLIENT_OUT_CANCELLED] = encode_cancelled,
+    [CLIENT_OUT_ERROR] = encode_error,
+};
+_Static_assert(COUNT(client_encoders) == CLIENT_OUT__MAX, "one row for each kind");
+
+enum err native_encode_client(struct buf *b, const struct client_out *m)
+{
+    client_encoders[m->kind](b, m);
+    return b->failed;
+}

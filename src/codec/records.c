@@ -1,0 +1,88 @@
+#include "codec/records.h"
+
+#include "codec/control_tables.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define USER(member)  offsetof(struct user_record, member)
+#define SPACE(member) offsetof(struct space_record, member)
+#define TOKEN(member) offsetof(struct token_record, member)
+
+static const struct control_field user_fields[] = {
+    {"user_id", CONTROL_ID, true, USER(id), 0, 0},
+    {"name", CONTROL_USER_NAME, true, USER(name), 0, USER_NAME_BYTES},
+    {"role", CONTROL_ROLE, true, USER(role), 0, 0},
+    {"disabled", CONTROL_BOOL, true, USER(disabled), 0, 0},
+    {"language", CONTROL_LINE, false, USER(language), 0, LANGUAGE_BYTES},
+    {"created_at", CONTROL_TIME, false, USER(created_ms), 0, 0},
+    {"last_login_at", CONTROL_TIME, false, USER(last_login_ms), 0, 0},
+};
+static const struct control_field space_fields[] = {
+    {"space_id", CONTROL_ID, true, SPACE(id), 0, 0},
+    CONTROL_SPACE_FIELDS(0),
+    {"created_at", CONTROL_TIME, false, SPACE(created_ms), 0, 0},
+};
+/* The first is not for people. */
+static const struct control_field token_fields[] = {
+    {"space_key", CONTROL_KEY, true, TOKEN(space_key), 0, 0},
+    {"token_id", CONTROL_ID, true, TOKEN(id), 0, 0},
+    {"note", CONTROL_LINE, false, TOKEN(note), 0, NOTE_BYTES},
+    {"created_by", CONTROL_LINE, false, TOKEN(created_by), 0, USER_NAME_BYTES},
+    {"created_at", CONTROL_TIME, false, TOKEN(created_ms), 0, 0},
+    {"expires_at", CONTROL_TIME, false, TOKEN(expires_ms), 0, 0},
+    {"revoked_at", CONTROL_TIME, false, TOKEN(revoked_ms), 0, 0},
+    {"last_used_at", CONTROL_TIME, false, TOKEN(used_ms), 0, 0},
+};
+
+static const struct control_table user_table = {user_fields, COUNT(user_fields)};
+static const struct control_table space_table = {space_fields, COUNT(space_fields)};
+static const struct control_table token_shown = {token_fields + 1, COUNT(token_fields) - 1};
+const struct control_table control_token_table = {token_fields, COUNT(token_fields)};
+
+static struct json_t *to_json(const struct control_table *table, const void *record)
+{
+    struct json_t *object = json_object_new();
+    control_put(object, table, record);
+    return object;
+}
+
+struct json_t *record_user_json(const struct user_record *u)
+{
+    return to_json(&user_table, u);
+}
+
+struct json_t *record_space_json(const struct space_record *s)
+{
+    return to_json(&space_table, s);
+}
+
+struct json_t *record_token_json(const struct token_record *t)
+{
+    return to_json(&token_shown, t);
+}
+
+enum err record_user_take(const struct json_t *object, struct user_record *out, struct buf *why)
+{
+    struct user_record u = {0};
+    enum err e = control_take(object, &user_table, &u, why);
+    if (!e)
+        *out = u;
+    return e;
+}
+
+enum err record_space_take(const struct json_t *object, struct space_record *out, struct buf *why)
+{
+    struct space_record s = {0};
+    enum err e = control_take(object, &space_table, &s, why);
+    if (!e)
+        *out = s;
+    return e;
+}
+
+enum err record_token_take(const struct json_t *object, struct token_record *out, struct buf *why)
+{
+    struct token_record t = {0};
+    enum err e = control_take(object, &control_token_table, &t, why);
+    if (!e)
+        *out = t;
+    return e;
+}

@@ -1,0 +1,195 @@
+/* Commands of pages and of the command line: checked, saved, applied, answered; in that order. */
+#include "core/state.h"
+
+#include <stdlib.h>
+
+/* message NULL leaves it empty. The reply may be filled in further until the step ends. */
+struct reply *reply_send(struct relay *r, uint64_t ticket, enum err err, const char *message)
+{
+    struct reply *reply = xcalloc(1, sizeof *reply);
+    reply->err = err;
+    snprintf(reply->message, sizeof reply->message, "%s", message ? message : "");
+    struct effect *x = effect_new(r, EFFECT_REPLY);
+    x->ticket = ticket;
+    x->reply = reply;
+    return reply;
+}
+
+struct audit_record *audit_new(struct relay *r, const struct command *c, const char *action, struct str subject,
+                               const char *detail)
+{
+    struct audit_record *a = xcalloc(1, sizeof *a);
+    a->at_ms = r->now.wall_ms;
+    memcpy(a->actor, c->actor.name, sizeof a->actor);
+    memcpy(a->address, c->actor.address, sizeof a->address);
+    snprintf(a->action, sizeof a->action, "%s", action);
+    (void)str_copy(a->subject, sizeof a->subject, subject);
+    snprintf(a->detail, sizeof a->detail, "%s", detail);
+    return a;
+}
+
+/* For commands that are applied already, or need no more than their answer. */
+void command_saved(struct relay *r, struct save *s, enum err err)
+{
+    if (s->ticket)
+        reply_send(r, s->ticket, err, err ? "It could not be saved" : "")->id = s->object;
+}
+
+static const struct {
+    command_fn *run;
+    bool admin; /* only for admins and the command line */
+} commands[CMD__MAX] = {
+    [CMD_SETUP] = {command_setup, false},
+    [CMD_USER_ADD] = {command_user_add, false}, /* also by those who register themselves */
+    [CMD_USER_PASSWORD] = {command_user_password, false},
+    [CMD_USER_REHASH] = {command_user_rehash, false},
+    [CMD_USER_DISABLE] = {command_user_disable, true},
+    [CMD_USER_ROLE] = {command_user_role, true},
+    [CMD_USER_LANGUAGE] = {command_user_language, false},
+    [CMD_SPACE_ADD] = {command_space_add, true},
+    [CMD_SPACE_EDIT] = {command_space_edit, true},
+    [CMD_SPACE_REMOVE] = {command_space_remove, true},
+    [CMD_TOKEN_ADD] = {command_token_add, true},
+    [CMD_TOKEN_REVOKE] = {command_token_revoke, true},
+    [CMD_APP_DRAIN] = {command_app_drain, true},
+    [CMD_APP_KICK] = {command_app_kick, true},
+    [CMD_LOGIN_MAY] = {command_login_may, false},
+    [CMD_LOGIN_FAILED] = {command_login_failed, false},
+    [CMD_SESSION_OPEN] = {command_session_open, false},
+    [CMD_SESSION_CLOSE] = {command_session_close, false},
+    [CMD_SESSION_OTHERS] = {command_session_others, false},
+    [CMD_SETTING_SET] = {command_setting_set, true},
+    [CMD_SUBMIT] = {submit_command, false},
+    [CMD_CANCEL] = {cancel_command, false},
+    [CMD_QUERY_SPACES] = {command_query_spaces, false},
+    [CMD_QUERY_SPACE] = {command_query_space, false},
+    [CMD_QUERY_APPS] = {command_query_apps, true},
+    [CMD_QUERY_STATS] = {command_query_stats, true},
+    [CMD_QUERY_RECORDS] = {command_query_records, true},
+};
+
+/* Pages have checked already; the core checks again what the actor may do now (the role may have gone since). */
+static bool is_admin(struct relay *r, const struct actor *a)
+{
+    if (!a->user_key)
+        return a->role == ROLE_ADMIN; /* the command line */
+    struct person *p = person_by_key(r, a->user_key);
+    return p && p->rec.role == ROLE_ADMIN && !p->rec.disabled;
+}
+
+void command_run(struct relay *r, const struct event *e)
+{
+    enum command_kind kind = e->command->kind;
+    if (commands[kind].admin && !is_admin(r, &e->command->actor))
+        reply_send(r, e->ticket, ERR_FORBIDDEN, "Only admins may do this");
+    else
+        commands[kind].run(r, e);
+}
+
+/* ---- settings ---- */
+
+static void setting_saved(struct relay *r, struct save *s, enum err err)
+{
+    if (!err) {
+        struct setting_record *rec = s->row;
+        struct setting *old;
+        HASH_FIND_STR(r->settings, rec->name, old);
+        if (old)
+            old->rec = *rec;
+        else
+            relay_restore_setting(r, rec);
+        HASH_FIND_STR(r->settings, rec->name, old);
+        effect_new(r, EFFECT_SETTING)->setting = &old->rec;
+    }
+    command_saved(r, s, err);
+}
+
+void command_setting_set(struct relay *r, const struct event *e)
+{
+    const struct setting_record *rec = &e->command->setting;
+    struct change *c = change_new(CHANGE_SETTING_PUT);
+    c->setting = xcalloc(1, sizeof *rec);
+    *c->setting = *rec;
+    c->audit = audit_new(r, e->command, "setting.set", str_of(rec->name), rec->value);
+    struct save *s = save_start(r, c, setting_saved);
+    s->ticket = e->ticket;
+    s->row = xcalloc(1, sizeof *rec);
+    memcpy(s->row, rec, sizeof *rec);
+}
+
+/* ---- questions ---- */
+
+void command_query_spaces(struct relay *r, const struct event *e)
+{
+    struct reply *reply = reply_send(r, e->ticket, OK, NULL);
+    reply->spaces = xcalloc(HASH_COUNT(r->spaces) + 1, sizeof *reply->spaces);
+    struct space *s, *tmp;
+    HASH_ITER(hh, r->spaces, s, tmp)
+    {
+        if (!s->pending && !s->removed)
+            space_fill_view(s, &reply->spaces[reply->count++]);
+    }
+}
+
+void command_query_space(struct relay *r, const struct event *e)
+{
+    struct space *s = space_by_id(r, e->command->id);
+    bool there = s && !s->pending && !s->removed;
+    struct reply *reply = reply_send(r, e->ticket, there ? OK : ERR_NOT_FOUND, NULL);
+    if (!there)
+        return;
+    reply->spaces = xcalloc(1, sizeof *reply->spaces);
+    reply->count = 1;
+    space_fill_view(s, reply->spaces);
+}
+
+void command_query_apps(struct relay *r, const struct event *e)
+{
+    struct reply *reply = reply_send(r, e->ticket, OK, NULL);
+    reply->apps = xcalloc(HASH_COUNT(r->apps) + 1, sizeof *reply->apps);
+    struct app_conn *a, *tmp;
+    HASH_ITER(hh, r->apps, a, tmp)
+    {
+        if (uuid_is_nil(e->command->id) || uuid_eq(a->space->rec.id, e->command->id))
+            app_fill_view(a, &reply->apps[reply->count++]);
+    }
+}
+
+void command_query_stats(struct relay *r, const struct event *e)
+{
+    stats_fill(r, &reply_send(r, e->ticket, OK, NULL)->stats);
+}
+
+static void copy_users(struct relay *r, struct reply *reply)
+{
+    reply->users = xcalloc(HASH_COUNT(r->people) + 1, sizeof *reply->users);
+    struct person *p, *tmp;
+    HASH_ITER(hh, r->people, p, tmp)
+    {
+        if (p->pending || !p->rec.name[0])
+            continue;
+        struct user_record *u = &reply->users[reply->user_count++];
+        *u = p->rec;
+        secret_wipe(u->password_hash, sizeof u->password_hash);
+    }
+}
+
+void command_query_records(struct relay *r, const struct event *e)
+{
+    struct reply *reply = reply_send(r, e->ticket, OK, NULL);
+    copy_users(r, reply);
+    reply->records = xcalloc(HASH_COUNT(r->spaces) + 1, sizeof *reply->records);
+    struct space *s, *s_tmp;
+    HASH_ITER(hh, r->spaces, s, s_tmp)
+    {
+        if (!s->pending && !s->removed)
+            reply->records[reply->record_count++] = s->rec;
+    }
+    reply->tokens = xcalloc(HASH_COUNT(r->tokens) + 1, sizeof *reply->tokens);
+    struct token *t, *t_tmp;
+    HASH_ITER(hh, r->tokens, t, t_tmp)
+    {
+        if (!t->pending)
+            reply->tokens[reply->token_count++] = t->rec;
+    }
+}

@@ -1,0 +1,165 @@
+/* Logging in and out: who may try, sessions. */
+#include "core/state.h"
+
+#include <stdlib.h>
+
+#define PENDING_MS    UINT64_C(60000) /* a try that never reported its result counts for so long */
+#define SLOW_FROM     3               /* failures of an account from which each next try has to wait */
+#define TRIES_MAX     100000          /* accounts and addresses kept in mind */
+
+static struct tries *tries_get(struct relay *r, char kind, const char *name, bool make)
+{
+    char key[sizeof((struct tries *)0)->name];
+    snprintf(key, sizeof key, "%c:%s", kind, name);
+    for (char *c = key + 2; *c; c++)
+        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
+    struct tries *t;
+    HASH_FIND_STR(r->tries, key, t);
+    if (!t && make && HASH_COUNT(r->tries) < TRIES_MAX) {
+        t = xcalloc(1, sizeof *t);
+        memcpy(t->name, key, sizeof t->name);
+        HASH_ADD_STR(r->tries, name, t);
+    }
+    if (t && t->window_end_ms <= r->now.mono_ms)
+        t->failures = 0;
+    if (t && t->pending_end_ms <= r->now.mono_ms)
+        t->pending = 0;
+    return t;
+}
+
+/* Milliseconds until the next try is allowed; 0 = now. */
+static uint64_t must_wait(const struct relay *r, const struct tries *t, uint64_t limit, unsigned slow_from)
+{
+    if (!t)
+        return 0;
+    uint64_t now = r->now.mono_ms;
+    if (t->failures >= limit)
+        return t->window_end_ms > now ? t->window_end_ms - now : 1;
+    if (t->failures + t->pending >= limit)
+        return 1000;
+    if (t->failures < slow_from)
+        return 0;
+    unsigned shift = t->failures - slow_from < 6 ? t->failures - slow_from : 6;
+    uint64_t free_at = t->last_ms + (UINT64_C(1000) << shift);
+    return free_at > now ? free_at - now : 0;
+}
+
+void command_login_may(struct relay *r, const struct event *e)
+{
+    const struct command *c = e->command;
+    struct tries *account = tries_get(r, 'a', c->user.name, true);
+    struct tries *address = tries_get(r, 'i', c->actor.address, true);
+    uint64_t wait = must_wait(r, account, r->limits.login_failures_account, SLOW_FROM);
+    uint64_t other = must_wait(r, address, r->limits.login_failures_address, UINT32_MAX);
+    wait = other > wait ? other : wait;
+    if (wait) {
+        reply_send(r, e->ticket, ERR_RATE_LIMITED, "Too many failed log-ins")->retry_after_ms = wait;
+        return;
+    }
+    struct tries *both[] = {account, address};
+    for (size_t i = 0; i < 2; i++) {
+        if (!both[i])
+            continue;
+        both[i]->pending++;
+        both[i]->pending_end_ms = r->now.mono_ms + PENDING_MS;
+    }
+    reply_send(r, e->ticket, OK, NULL);
+}
+
+static void tried(struct relay *r, struct tries *t, bool failed)
+{
+    if (!t)
+        return;
+    if (t->pending)
+        t->pending--;
+    if (!failed)
+        return;
+    if (!t->failures)
+        t->window_end_ms = r->now.mono_ms + r->limits.login_window_ms;
+    t->failures++;
+    t->last_ms = r->now.mono_ms;
+}
+
+void command_login_failed(struct relay *r, const struct event *e)
+{
+    const struct command *c = e->command;
+    tried(r, tries_get(r, 'a', c->user.name, true), true);
+    tried(r, tries_get(r, 'i', c->actor.address, true), true);
+    struct change *change = change_new(CHANGE_AUDIT);
+    change->audit = audit_new(r, c, "login.failed", str_of(c->user.name), "");
+    save_start(r, change, NULL);
+    reply_send(r, e->ticket, OK, NULL);
+}
+
+/* ---- sessions ---- */
+
+static void opened(struct relay *r, struct save *s, enum err err)
+{
+    int64_t key = uuid_key(s->object);
+    struct session *session;
+    HASH_FIND(hh, r->sessions, &key, sizeof key, session);
+    if (session && err)
+        session_free(r, session);
+    else if (session)
+        session->pending = false;
+    command_saved(r, s, err);
+}
+
+void command_session_open(struct relay *r, const struct event *e)
+{
+    const struct command *c = e->command;
+    struct person *p = person_by_key(r, c->session.user_key);
+    if (!p || p->pending || p->rec.disabled) {
+        reply_send(r, e->ticket, ERR_FORBIDDEN, "This account is disabled");
+        return;
+    }
+    struct tries *account = tries_get(r, 'a', p->rec.name, false);
+    tried(r, account, false);
+    if (account)
+        account->failures = 0;
+    tried(r, tries_get(r, 'i', c->session.address, false), false);
+    struct session_record rec = c->session;
+    rec.id = relay_id(r);
+    rec.created_ms = rec.seen_ms = p->rec.last_login_ms = r->now.wall_ms;
+    rec.expires_ms = r->now.wall_ms + (int64_t)r->limits.session_ms;
+    session_new(r, p, &rec)->pending = true;
+    struct change *change = change_new(CHANGE_SESSION_PUT);
+    change->session = xcalloc(1, sizeof rec);
+    *change->session = rec;
+    change->audit = audit_new(r, c, "login", str_of(p->rec.name), "");
+    struct save *s = save_start(r, change, opened);
+    s->ticket = e->ticket;
+    s->object = rec.id;
+}
+
+void command_session_close(struct relay *r, const struct event *e)
+{
+    const struct command *c = e->command;
+    struct session *s;
+    HASH_FIND(hh, r->sessions, &c->key, sizeof c->key, s);
+    bool may = s && (s->person->key == c->actor.user_key || c->actor.role == ROLE_ADMIN);
+    if (!may) {
+        reply_send(r, e->ticket, ERR_NOT_FOUND, "There is no such session");
+        return;
+    }
+    struct change *change = change_new(CHANGE_SESSION_END);
+    change->key = s->key;
+    change->audit = audit_new(r, c, "logout", str_of(s->person->rec.name), "");
+    save_start(r, change, command_saved)->ticket = e->ticket;
+    struct effect *x = effect_new(r, EFFECT_CLOSE_PERSON);
+    x->user_key = s->person->key;
+    x->session_key = s->key;
+    x->close_code = 4502;
+    session_free(r, s);
+}
+
+void command_session_others(struct relay *r, const struct event *e)
+{
+    const struct command *c = e->command;
+    struct person *p = person_by_key(r, c->actor.user_key);
+    if (p)
+        sessions_end(r, p, c->key);
+    struct change *change = change_new(CHANGE_AUDIT);
+    change->audit = audit_new(r, c, "logout.others", str_of(c->actor.name), "");
+    save_start(r, change, command_saved)->ticket = e->ticket;
+}

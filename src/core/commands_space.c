@@ -1,0 +1,291 @@
+/* Commands about spaces, their tokens and their apps. */
+#include "core/state.h"
+
+#include <stdlib.h>
+
+#define CLOSE_KICKED  4002
+#define CLOSE_REFUSED 4500
+#define CLOSE_REVOKED 4501
+#define MAX_APPS      1000
+
+static bool valid(struct relay *r, const struct event *e)
+{
+    const struct space_record *rec = &e->command->space;
+    const char *why = NULL;
+    if (!space_name_valid(str_of(rec->name)))
+        why = "A space's name has 1 to 64 characters, no control character, no /, no blank at its ends";
+    else if (rec->max_apps < 1 || rec->max_apps > MAX_APPS)
+        why = "A space allows 1 to 1000 apps";
+    else if (!utf8_valid(rec->description, strlen(rec->description)))
+        why = "The description is not valid UTF-8";
+    if (why)
+        reply_send(r, e->ticket, ERR_BAD_MESSAGE, why);
+    return !why;
+}
+
+static bool name_taken(struct relay *r, const struct event *e, const struct space *but)
+{
+    const char *name = e->command->space.name;
+    if (space_name_free(r, str_of(name), but))
+        return false;
+    struct reply *reply = reply_send(r, e->ticket, ERR_EXISTS, NULL);
+    snprintf(reply->message, sizeof reply->message,
+             "Multiple spaces with name \"%s\" found. Please use unique space names.", name);
+    return true;
+}
+
+static struct save *put_space(struct relay *r, const struct event *e, const struct space_record *rec,
+                              const char *action, void (*done)(struct relay *, struct save *, enum err))
+{
+    struct change *c = change_new(CHANGE_SPACE_PUT);
+    c->space = xcalloc(1, sizeof *rec);
+    *c->space = *rec;
+    c->audit = audit_new(r, e->command, action, str_of(rec->name), "");
+    struct save *s = save_start(r, c, done);
+    s->ticket = e->ticket;
+    s->object = rec->id;
+    s->row = xcalloc(1, sizeof *rec);
+    memcpy(s->row, rec, sizeof *rec);
+    return s;
+}
+
+static void added(struct relay *r, struct save *save, enum err err)
+{
+    struct space *s = space_by_id(r, save->object);
+    assert(s && s->pending);
+    if (err) {
+        space_unindex_name(r, s);
+        space_free(r, s);
+    } else {
+        s->pending = false;
+        show_space(r, s);
+    }
+    command_saved(r, save, err);
+}
+
+void command_space_add(struct relay *r, const struct event *e)
+{
+    if (!valid(r, e) || name_taken(r, e, NULL))
+        return;
+    struct space_record rec = e->command->space;
+    rec.id = relay_id(r);
+    rec.created_ms = r->now.wall_ms;
+    rec.removed_ms = 0;
+    struct space *s = space_new(r, &rec);
+    s->pending = true;
+    space_index_name(r, s);
+    put_space(r, e, &rec, "space.add", added);
+}
+
+static struct space *named(struct relay *r, const struct event *e)
+{
+    const struct command *c = e->command;
+    struct uuid id = uuid_is_nil(c->id) ? c->space.id : c->id;
+    struct space *s = uuid_is_nil(id) ? space_by_name(r, str_of(c->space.name)) : space_by_id(r, id);
+    if (s && !s->pending && !s->removed)
+        return s;
+    reply_send(r, e->ticket, ERR_NOT_FOUND, "Space not found");
+    return NULL;
+}
+
+static void edited(struct relay *r, struct save *save, enum err err)
+{
+    struct space *s = space_by_id(r, save->object);
+    if (s)
+        s->renaming[0] = 0;
+    if (s && !s->removed && !err) {
+        space_unindex_name(r, s);
+        s->rec = *(const struct space_record *)save->row;
+        space_index_name(r, s);
+        show_space(r, s);
+    }
+    command_saved(r, save, err);
+}
+
+void command_space_edit(struct relay *r, const struct event *e)
+{
+    struct space *s = named(r, e);
+    if (!s || !valid(r, e) || name_taken(r, e, s))
+        return;
+    if (s->renaming[0]) {
+        reply_send(r, e->ticket, ERR_LOCKED, "Another edit of this space is being saved; try again");
+        return;
+    }
+    struct space_record rec = e->command->space;
+    rec.id = s->rec.id;
+    rec.created_ms = s->rec.created_ms;
+    rec.removed_ms = 0;
+    memcpy(s->renaming, rec.name, sizeof s->renaming);
+    put_space(r, e, &rec, "space.edit", edited);
+}
+
+/* ---- removing ---- */
+
+static void close_apps(struct relay *r, struct space *s, int64_t token_key, uint16_t code, struct str why)
+{
+    LIST_EACH(&s->apps, it)
+    {
+        struct app_conn *a = CONTAINER_OF(it, struct app_conn, link);
+        if (token_key && a->token_key != token_key)
+            continue;
+        send_close(r, a->conn, code, why);
+        app_gone(r, a, true);
+    }
+}
+
+static void cancel_all(struct relay *r, struct space *s)
+{
+    struct request *q, *tmp;
+    HASH_ITER(hh, r->requests, q, tmp)
+    {
+        if (q->space == s)
+            request_cancel(r, q);
+    }
+}
+
+static void removed(struct relay *r, struct save *save, enum err err)
+{
+    struct space *s = space_by_id(r, save->object);
+    command_saved(r, save, err);
+    if (err || !s || s->removed)
+        return;
+    s->removed = true;
+    s->rec.removed_ms = ((const struct space_record *)save->row)->removed_ms;
+    space_unindex_name(r, s);
+    s->requests++; /* keeps it while its last request may go */
+    cancel_all(r, s);
+    close_apps(r, s, 0, CLOSE_REFUSED, STR("the space was removed"));
+    show_space(r, s);
+    s->requests--;
+    space_release_if_over(r, s);
+}
+
+void command_space_remove(struct relay *r, const struct event *e)
+{
+    struct space *s = named(r, e);
+    if (!s)
+        return;
+    struct space_record rec = s->rec;
+    rec.removed_ms = r->now.wall_ms;
+    put_space(r, e, &rec, "space.remove", removed);
+}
+
+/* ---- tokens ---- */
+
+static void token_saved(struct relay *r, struct save *save, enum err err)
+{
+    int64_t key = uuid_key(save->object);
+    struct token *t;
+    HASH_FIND(hh, r->tokens, &key, sizeof key, t);
+    if (t && err) {
+        HASH_DEL(r->tokens, t);
+        free(t);
+    } else if (t) {
+        t->pending = false;
+    }
+    command_saved(r, save, err);
+}
+
+void command_token_add(struct relay *r, const struct event *e)
+{
+    const struct command *c = e->command;
+    struct space *s = space_by_key(r, c->token.space_key);
+    if (!s || s->pending || s->removed) {
+        reply_send(r, e->ticket, ERR_NOT_FOUND, "Space not found");
+        return;
+    }
+    struct token_record rec = c->token;
+    rec.id = relay_id(r);
+    rec.created_ms = r->now.wall_ms;
+    rec.revoked_ms = rec.used_ms = 0;
+    memcpy(rec.created_by, c->actor.name, sizeof rec.created_by);
+    relay_restore_token(r, &rec);
+    struct token *t;
+    int64_t key = uuid_key(rec.id);
+    HASH_FIND(hh, r->tokens, &key, sizeof key, t);
+    t->pending = true;
+    struct change *change = change_new(CHANGE_TOKEN_PUT);
+    change->token = xcalloc(1, sizeof rec);
+    *change->token = rec;
+    change->audit = audit_new(r, c, "token.issue", str_of(s->rec.name), rec.note);
+    struct save *save = save_start(r, change, token_saved);
+    save->ticket = e->ticket;
+    save->object = rec.id;
+}
+
+static void revoked(struct relay *r, struct save *save, enum err err)
+{
+    int64_t key = uuid_key(save->object);
+    struct token *t;
+    HASH_FIND(hh, r->tokens, &key, sizeof key, t);
+    command_saved(r, save, err);
+    if (err || !t)
+        return;
+    t->rec.revoked_ms = ((const struct token_record *)save->row)->revoked_ms;
+    struct space *s = space_by_key(r, t->rec.space_key);
+    if (s)
+        close_apps(r, s, key, CLOSE_REVOKED, STR("token has been revoked"));
+}
+
+void command_token_revoke(struct relay *r, const struct event *e)
+{
+    const struct command *c = e->command;
+    struct uuid id = uuid_is_nil(c->id) ? c->token.id : c->id;
+    int64_t key = uuid_key(id);
+    struct token *t;
+    HASH_FIND(hh, r->tokens, &key, sizeof key, t);
+    if (!t || t->pending || !uuid_eq(t->rec.id, id)) {
+        reply_send(r, e->ticket, ERR_NOT_FOUND, "There is no such token");
+        return;
+    }
+    if (t->rec.revoked_ms) {
+        reply_send(r, e->ticket, OK, NULL)->id = id;
+        return;
+    }
+    struct token_record rec = t->rec;
+    rec.revoked_ms = r->now.wall_ms;
+    struct space *s = space_by_key(r, rec.space_key);
+    struct change *change = change_new(CHANGE_TOKEN_PUT);
+    change->token = xcalloc(1, sizeof rec);
+    *change->token = rec;
+    change->audit = audit_new(r, c, "token.revoke", str_of(s ? s->rec.name : ""), rec.note);
+    struct save *save = save_start(r, change, revoked);
+    save->ticket = e->ticket;
+    save->object = rec.id;
+    save->row = xcalloc(1, sizeof rec);
+    memcpy(save->row, &rec, sizeof rec);
+}
+
+/* ---- connected apps ---- */
+
+static struct app_conn *named_app(struct relay *r, const struct event *e, const char *action)
+{
+    struct app_conn *a = app_by_id(r, e->command->id);
+    if (!a) {
+        reply_send(r, e->ticket, ERR_NOT_FOUND, "This app is not connected any more");
+        return NULL;
+    }
+    struct change *c = change_new(CHANGE_AUDIT);
+    c->audit = audit_new(r, e->command, action, str_of(a->space->rec.name), a->address);
+    save_start(r, c, command_saved)->ticket = e->ticket;
+    return a;
+}
+
+void command_app_drain(struct relay *r, const struct event *e)
+{
+    struct app_conn *a = named_app(r, e, "app.drain");
+    if (!a)
+        return;
+    a->draining = true;
+    show_space(r, a->space);
+    show_positions_soon(r, a->space);
+}
+
+void command_app_kick(struct relay *r, const struct event *e)
+{
+    struct app_conn *a = named_app(r, e, "app.kick");
+    if (!a)
+        return;
+    send_close(r, a->conn, CLOSE_KICKED, STR("kicked by an admin"));
+    app_gone(r, a, false);
+}

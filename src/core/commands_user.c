@@ -1,0 +1,190 @@
+/* Commands about people. */
+#include "core/state.h"
+
+#include <stdlib.h>
+
+/* The row as it shall be is applied when it is saved. */
+static void user_saved(struct relay *r, struct save *s, enum err err)
+{
+    const struct user_record *rec = s->row;
+    struct person *p = person_by_key(r, uuid_key(rec->id));
+    if (!err && p) {
+        bool disabled = rec->disabled && !p->rec.disabled;
+        int64_t last_login_ms = p->rec.last_login_ms;
+        p->rec = *rec;
+        p->rec.last_login_ms = last_login_ms;
+        if (disabled)
+            sessions_end(r, p, 0);
+    }
+    command_saved(r, s, err);
+}
+
+static struct save *put_user(struct relay *r, const struct user_record *rec, struct audit_record *audit,
+                             uint64_t ticket, void (*done)(struct relay *, struct save *, enum err))
+{
+    struct change *c = change_new(CHANGE_USER_PUT);
+    c->user = xcalloc(1, sizeof *rec);
+    *c->user = *rec;
+    c->audit = audit;
+    struct save *s = save_start(r, c, done);
+    s->ticket = ticket;
+    s->object = rec->id;
+    s->row = xcalloc(1, sizeof *rec);
+    memcpy(s->row, rec, sizeof *rec);
+    return s;
+}
+
+static void added(struct relay *r, struct save *s, enum err err)
+{
+    struct person *p = person_by_key(r, uuid_key(s->object));
+    assert(p && p->pending);
+    if (err)
+        person_free(r, p);
+    else
+        p->pending = false;
+    command_saved(r, s, err);
+}
+
+static void add(struct relay *r, const struct event *e, enum role role, const char *action)
+{
+    struct user_record rec = e->command->user;
+    if (!user_name_valid(str_of(rec.name))) {
+        reply_send(r, e->ticket, ERR_BAD_MESSAGE, "A user name has 1 to 32 letters, digits or _");
+        return;
+    }
+    if (person_by_name(r, str_of(rec.name))) {
+        reply_send(r, e->ticket, ERR_EXISTS, "This user name is taken");
+        return;
+    }
+    rec.id = relay_id(r);
+    rec.role = role;
+    rec.disabled = false;
+    rec.created_ms = r->now.wall_ms;
+    rec.last_login_ms = 0;
+    person_new(r, &rec)->pending = true;
+    put_user(r, &rec, audit_new(r, e->command, action, str_of(rec.name), role == ROLE_ADMIN ? "admin" : ""),
+             e->ticket, added);
+}
+
+void command_setup(struct relay *r, const struct event *e)
+{
+    for (const struct person *p = r->people; p; p = p->hh.next) {
+        if (p->rec.role == ROLE_ADMIN && !p->rec.disabled) { /* pending ones too: two at once make one */
+            reply_send(r, e->ticket, ERR_FORBIDDEN, "The first admin has been made already");
+            return;
+        }
+    }
+    add(r, e, ROLE_ADMIN, "setup");
+}
+
+static bool actor_is_admin(struct relay *r, const struct command *c)
+{
+    struct person *p = person_by_key(r, c->actor.user_key);
+    return c->actor.user_key ? p && p->rec.role == ROLE_ADMIN && !p->rec.disabled : c->actor.role == ROLE_ADMIN;
+}
+
+void command_user_add(struct relay *r, const struct event *e)
+{
+    bool admin = actor_is_admin(r, e->command);
+    if (!admin && strcmp(relay_setting(r, "registration_open", "0"), "1") != 0) {
+        reply_send(r, e->ticket, ERR_FORBIDDEN, "Registration is closed");
+        return;
+    }
+    add(r, e, admin ? e->command->user.role : ROLE_USER, admin ? "user.add" : "user.register");
+}
+
+/* The person that the command names; NULL when it was answered. */
+static struct person *named(struct relay *r, const struct event *e)
+{
+    struct person *p = person_by_name(r, str_of(e->command->user.name));
+    if (p && !p->pending)
+        return p;
+    reply_send(r, e->ticket, ERR_NOT_FOUND, "There is no such user");
+    return NULL;
+}
+
+/* As named, and only the actor's own account unless admin. */
+static struct person *own(struct relay *r, const struct event *e)
+{
+    struct person *p = named(r, e);
+    if (!p || p->key == e->command->actor.user_key || actor_is_admin(r, e->command))
+        return p;
+    reply_send(r, e->ticket, ERR_FORBIDDEN, "This is not your account");
+    return NULL;
+}
+
+static void password_saved(struct relay *r, struct save *s, enum err err)
+{
+    struct person *p = person_by_key(r, uuid_key(s->object));
+    if (!err && p)
+        sessions_end(r, p, (int64_t)s->offset);
+    user_saved(r, s, err);
+}
+
+void command_user_password(struct relay *r, const struct event *e)
+{
+    struct person *p = own(r, e);
+    if (!p)
+        return;
+    struct user_record rec = p->rec;
+    memcpy(rec.password_hash, e->command->user.password_hash, sizeof rec.password_hash);
+    struct audit_record *audit = audit_new(r, e->command, "user.password", str_of(rec.name), "");
+    put_user(r, &rec, audit, e->ticket, password_saved)->offset = (uint64_t)e->command->keep_session;
+}
+
+void command_user_rehash(struct relay *r, const struct event *e)
+{
+    struct person *p = named(r, e);
+    if (!p)
+        return;
+    struct user_record rec = p->rec;
+    if (strcmp(rec.password_hash, e->command->expect_hash) != 0) {
+        reply_send(r, e->ticket, OK, NULL); /* changed meanwhile: the newer one stays */
+        return;
+    }
+    memcpy(rec.password_hash, e->command->user.password_hash, sizeof rec.password_hash);
+    put_user(r, &rec, NULL, e->ticket, user_saved);
+}
+
+static bool last_admin(struct relay *r, const struct event *e, const struct person *p)
+{
+    if (p->rec.role != ROLE_ADMIN || p->rec.disabled || admins_count(r, p) > 0)
+        return false;
+    reply_send(r, e->ticket, ERR_FORBIDDEN, "This is the last admin");
+    return true;
+}
+
+void command_user_disable(struct relay *r, const struct event *e)
+{
+    struct person *p = named(r, e);
+    bool off = e->command->flag;
+    if (!p || (off && last_admin(r, e, p)))
+        return;
+    struct user_record rec = p->rec;
+    rec.disabled = off;
+    put_user(r, &rec, audit_new(r, e->command, off ? "user.disable" : "user.enable", str_of(rec.name), ""),
+             e->ticket, user_saved);
+}
+
+void command_user_role(struct relay *r, const struct event *e)
+{
+    struct person *p = named(r, e);
+    enum role role = e->command->user.role;
+    if (!p || (role != ROLE_ADMIN && last_admin(r, e, p)))
+        return;
+    struct user_record rec = p->rec;
+    rec.role = role;
+    put_user(r, &rec,
+             audit_new(r, e->command, "user.role", str_of(rec.name), role == ROLE_ADMIN ? "admin" : "user"),
+             e->ticket, user_saved);
+}
+
+void command_user_language(struct relay *r, const struct event *e)
+{
+    struct person *p = own(r, e);
+    if (!p)
+        return;
+    struct user_record rec = p->rec;
+    memcpy(rec.language, e->command->user.language, sizeof rec.language);
+    put_user(r, &rec, NULL, e->ticket, user_saved);
+}

@@ -1,0 +1,118 @@
+/* The matchmaker: pairs waiting requests with free slots. Called from one place, at the end of each step. */
+#include "core/state.h"
+
+void match_wanted(struct relay *r, struct space *s)
+{
+    if (!list_linked(&s->match_link))
+        list_push_back(&r->to_match, &s->match_link);
+}
+
+/* a/b < c/d by cross-multiplication: which app is less loaded for its size. */
+static bool less_loaded(const struct app_conn *a, const struct app_conn *b)
+{
+    return (uint64_t)a->taken * b->concurrency < (uint64_t)b->taken * a->concurrency;
+}
+
+/* The least loaded app with a free slot; one that can start at once goes before one that would only keep it. */
+static struct app_conn *free_app(const struct space *s)
+{
+    struct app_conn *best = NULL;
+    LIST_EACH(&s->apps, it)
+    {
+        struct app_conn *a = CONTAINER_OF(it, struct app_conn, link);
+        if (a->draining || a->taken >= a->concurrency + a->prefetch)
+            continue;
+        if (!best || less_loaded(a, best))
+            best = a;
+    }
+    return best;
+}
+
+static void send_request(struct relay *r, struct request *q)
+{
+    struct effect *x = effect_new(r, EFFECT_APP_SEND);
+    x->conn = q->app->conn;
+    struct app_out *m = &x->app_out;
+    m->kind = APP_OUT_REQUEST;
+    m->has_lease = true;
+    m->lease = (struct lease_ref){q->rec.id, q->rec.attempt};
+    m->username = str_of(q->rec.username);
+    m->payload = bytes_str(q->rec.payload);
+    m->created_ms = q->rec.created_ms;
+    m->deadline_ms = r->now.wall_ms + (int64_t)r->limits.request_timeout_ms;
+    q->sent = true;
+    q->dispatched_ms = r->now.mono_ms;
+}
+
+/* Nothing was sent: the slot is free again and the request stands where it stood. */
+static void attempt_failed(struct relay *r, struct request *q)
+{
+    q->rec.attempt--;
+    if (q->app)
+        lease_detach(r, q);
+    r->no_match_until_ms = r->now.mono_ms + r->limits.save_retry_ms;
+    timer_set(r, &r->wake_timer, r->no_match_until_ms);
+    request_enqueue(r, q);
+    if (q->cancel_wanted)
+        request_cancel(r, q);
+}
+
+static void attempt_saved(struct relay *r, struct save *save, enum err err)
+{
+    struct request *q = save->request;
+    q->saving = SAVING_NOTHING;
+    if (err) {
+        attempt_failed(r, q);
+        return;
+    }
+    request_set_status(r, q, REQUEST_PROCESSING);
+    if (!q->rec.started_ms)
+        q->rec.started_ms = r->now.wall_ms;
+    if (!q->app) { /* it left meanwhile */
+        request_lost(r, q);
+        return;
+    }
+    if (q->cancel_wanted) {
+        lease_detach(r, q);
+        request_cancel(r, q);
+        return;
+    }
+    lease_attach(r, q, q->app);
+    send_request(r, q);
+    show_state(r, q, VIEW_STATUS | VIEW_ATTEMPT | VIEW_STARTED,
+               VIEW_POSITION | VIEW_ETA | VIEW_REASON);
+}
+
+static void assign(struct relay *r, struct request *q, struct app_conn *a)
+{
+    struct space *s = q->space;
+    request_dequeue(r, q);
+    if (q->rec.turn > s->turn)
+        s->turn = q->rec.turn;
+    lease_take(r, q, a);
+    q->rec.attempt++;
+    q->saving = SAVING_ATTEMPT;
+    struct change *c = change_new(CHANGE_REQUEST_ATTEMPT);
+    c->attempt = q->rec.attempt;
+    c->at_ms = r->now.wall_ms;
+    c->message = bytes_new(relay_text(r, "%s %s, %s", a->name, a->version, a->address));
+    request_save(r, q, c, attempt_saved);
+}
+
+static void match_space(struct relay *r, struct space *s)
+{
+    struct queue_node *first;
+    struct app_conn *a;
+    while ((first = queue_first(&s->waiting)) && (a = free_app(s)))
+        assign(r, CONTAINER_OF(first, struct request, node), a);
+}
+
+void match_all(struct relay *r)
+{
+    struct list *it;
+    while ((it = list_first(&r->to_match))) {
+        list_remove(it);
+        if (!r->shutting_down && r->now.mono_ms >= r->no_match_until_ms)
+            match_space(r, CONTAINER_OF(it, struct space, match_link));
+    }
+}

@@ -1,0 +1,136 @@
+/* People and their log-ins. */
+#include "core/state.h"
+
+#include <stdlib.h>
+
+#define SEEN_SAVE_MS INT64_C(300000) /* "last used" is saved at most this often */
+
+static void fold(char *out, const char *name)
+{
+    size_t i = 0;
+    for (; name[i] && i < USER_NAME_BYTES - 1; i++)
+        out[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
+    out[i] = 0;
+}
+
+struct person *person_by_key(struct relay *r, int64_t key)
+{
+    struct person *p;
+    HASH_FIND(hh, r->people, &key, sizeof key, p);
+    return p;
+}
+
+struct person *person_by_name(struct relay *r, struct str name)
+{
+    char text[USER_NAME_BYTES], folded[USER_NAME_BYTES];
+    if (!str_copy(text, sizeof text, name))
+        return NULL;
+    fold(folded, text);
+    struct person *p;
+    HASH_FIND(hh_name, r->people_by_name, folded, strlen(folded), p);
+    return p;
+}
+
+struct person *person_new(struct relay *r, const struct user_record *rec)
+{
+    struct person *p = xcalloc(1, sizeof *p);
+    p->rec = *rec;
+    p->key = uuid_key(rec->id);
+    fold(p->folded, rec->name);
+    list_init(&p->sessions);
+    HASH_ADD(hh, r->people, key, sizeof p->key, p);
+    HASH_ADD_KEYPTR(hh_name, r->people_by_name, p->folded, strlen(p->folded), p);
+    return p;
+}
+
+void person_free(struct relay *r, struct person *p)
+{
+    LIST_EACH(&p->sessions, it)
+    session_free(r, CONTAINER_OF(it, struct session, link));
+    HASH_DELETE(hh, r->people, p);
+    HASH_DELETE(hh_name, r->people_by_name, p);
+    free(p);
+}
+
+struct session *session_new(struct relay *r, struct person *p, const struct session_record *rec)
+{
+    struct session *s = xcalloc(1, sizeof *s);
+    s->rec = *rec;
+    s->key = uuid_key(rec->id);
+    s->person = p;
+    s->seen_saved_ms = rec->seen_ms;
+    list_push_back(&p->sessions, &s->link);
+    HASH_ADD(hh, r->sessions, key, sizeof s->key, s);
+    HASH_ADD(hh_hash, r->sessions_by_hash, rec.hash, sizeof s->rec.hash, s);
+    return s;
+}
+
+void session_free(struct relay *r, struct session *s)
+{
+    list_remove(&s->link);
+    HASH_DELETE(hh, r->sessions, s);
+    HASH_DELETE(hh_hash, r->sessions_by_hash, s);
+    free(s);
+}
+
+/* Ends them in memory and closes their sockets at once; the rows go in their own time. */
+void sessions_end(struct relay *r, struct person *p, int64_t but_key)
+{
+    LIST_EACH(&p->sessions, it)
+    {
+        struct session *s = CONTAINER_OF(it, struct session, link);
+        if (s->key == but_key || s->pending)
+            continue;
+        struct change *c = change_new(CHANGE_SESSION_END);
+        c->key = s->key;
+        save_start(r, c, NULL);
+        struct effect *x = effect_new(r, EFFECT_CLOSE_PERSON);
+        x->user_key = p->key;
+        x->session_key = s->key;
+        x->close_code = 4502;
+        session_free(r, s);
+    }
+}
+
+unsigned admins_count(const struct relay *r, const struct person *but)
+{
+    unsigned n = 0;
+    for (const struct person *p = r->people; p; p = p->hh.next)
+        n += p != but && p->rec.role == ROLE_ADMIN && !p->rec.disabled && !p->pending;
+    return n;
+}
+
+static bool session_over(const struct relay *r, const struct session *s)
+{
+    return s->pending || s->rec.expires_ms <= r->now.wall_ms ||
+           r->now.wall_ms - s->rec.seen_ms > (int64_t)r->limits.session_idle_ms ||
+           s->person->rec.disabled || s->person->pending;
+}
+
+static void note_seen(struct relay *r, struct session *s)
+{
+    s->rec.seen_ms = r->now.wall_ms;
+    if (s->rec.seen_ms - s->seen_saved_ms < SEEN_SAVE_MS)
+        return;
+    s->seen_saved_ms = s->rec.seen_ms;
+    struct change *c = change_new(CHANGE_SESSION_SEEN);
+    c->key = s->key;
+    c->at_ms = s->rec.seen_ms;
+    save_start(r, c, NULL);
+}
+
+bool relay_identify(struct relay *r, const struct hash *cookie, struct now now, struct effects *out,
+                    struct identity *who)
+{
+    struct session *s;
+    HASH_FIND(hh_hash, r->sessions_by_hash, cookie, sizeof *cookie, s);
+    r->now = now;
+    r->out = out;
+    if (!s || session_over(r, s))
+        return false;
+    note_seen(r, s);
+    *who = (struct identity){.user_key = s->person->key, .session_key = s->key, .role = s->person->rec.role};
+    memcpy(who->name, s->person->rec.name, sizeof who->name);
+    memcpy(who->language, s->person->rec.language, sizeof who->language);
+    return true;
+}

@@ -1,0 +1,170 @@
+/* Topics: who may watch what, and the whole picture for those who begin. */
+#include "core/state.h"
+
+#include <stdlib.h>
+
+#define ADMIN_EVERY_MS 1000
+
+void send_client_error(struct relay *r, uint64_t conn, struct str ref, enum err code, struct str message,
+                       uint64_t retry_after_ms)
+{
+    struct effect *x = effect_new(r, EFFECT_CLIENT_SEND);
+    x->conn = conn;
+    x->client_out.kind = CLIENT_OUT_ERROR;
+    x->client_out.ref = ref;
+    x->client_out.code = code;
+    x->client_out.message = message;
+    x->client_out.retry_after_ms = retry_after_ms;
+}
+
+/* The same for what is not there and what is not theirs. */
+static void not_found(struct relay *r, uint64_t conn, struct str topic_text)
+{
+    struct effect *x = effect_new(r, EFFECT_CLIENT_SEND);
+    x->conn = conn;
+    x->client_out.kind = CLIENT_OUT_ERROR;
+    x->client_out.code = ERR_NOT_FOUND;
+    x->client_out.topic_text = topic_text;
+}
+
+static struct client_out *subscribed(struct relay *r, uint64_t conn, struct topic_id topic, struct str text)
+{
+    struct effect *x = effect_new(r, EFFECT_CLIENT_SEND);
+    x->conn = conn;
+    x->topic = topic;
+    x->client_out.kind = CLIENT_OUT_SUBSCRIBED;
+    x->client_out.topic = topic;
+    x->client_out.topic_text = text;
+    return &x->client_out;
+}
+
+static void watch_space(struct relay *r, const struct event *e)
+{
+    const struct client_msg *m = e->client_msg;
+    struct space *s = space_by_id(r, m->topic.id);
+    if (!s || s->pending || s->removed) {
+        not_found(r, e->conn, m->topic_text);
+        return;
+    }
+    struct space_view *v = relay_arena(r, sizeof *v);
+    space_fill_view(s, v);
+    struct client_out *out = subscribed(r, e->conn, m->topic, m->topic_text);
+    out->spaces = v;
+    out->spaces_count = 1;
+}
+
+static void watch_spaces(struct relay *r, const struct event *e)
+{
+    struct space_view *all = relay_arena(r, sizeof *all * (HASH_COUNT(r->spaces) + 1));
+    size_t count = 0;
+    struct space *s, *tmp;
+    HASH_ITER(hh, r->spaces, s, tmp)
+    {
+        if (!s->pending && !s->removed)
+            space_fill_view(s, &all[count++]);
+    }
+    struct client_out *out = subscribed(r, e->conn, e->client_msg->topic, e->client_msg->topic_text);
+    out->spaces = all;
+    out->spaces_count = count;
+}
+
+static void watch_admin(struct relay *r, const struct event *e)
+{
+    if (e->who->role != ROLE_ADMIN) {
+        not_found(r, e->conn, e->client_msg->topic_text);
+        return;
+    }
+    struct admin_view *v = relay_arena(r, sizeof *v);
+    stats_fill(r, v);
+    subscribed(r, e->conn, e->client_msg->topic, e->client_msg->topic_text)->admin = v;
+    if (!r->admin_watchers++)
+        timer_set(r, &r->admin_timer, r->now.mono_ms + ADMIN_EVERY_MS);
+}
+
+void admin_timer_fired(struct relay *r, struct timer *t)
+{
+    if (!r->admin_watchers)
+        return;
+    struct admin_view *v = relay_arena(r, sizeof *v);
+    stats_fill(r, v);
+    struct effect *x = effect_new(r, EFFECT_PUBLISH);
+    x->topic.kind = TOPIC_ADMIN;
+    x->topic_event.kind = PUBLISH_ADMIN;
+    x->topic_event.admin = v;
+    timer_set(r, t, r->now.mono_ms + ADMIN_EVERY_MS);
+}
+
+static void watch_request(struct relay *r, const struct event *e)
+{
+    const struct client_msg *m = e->client_msg;
+    struct request *q = request_find(r, m->topic.id);
+    if (!q) {
+        struct load *l = load_start(r, LOAD_FOR_SUBSCRIBE, m->topic.id);
+        l->conn = e->conn;
+        l->who = *e->who;
+        if (!str_copy(l->topic_text, sizeof l->topic_text, m->topic_text))
+            l->topic_text[0] = 0;
+        return;
+    }
+    if (q->rec.user_key != e->who->user_key && e->who->role != ROLE_ADMIN) {
+        not_found(r, e->conn, m->topic_text);
+        return;
+    }
+    if (!q->watchers++ && queue_holds(&q->node))
+        list_push_back(&q->space->watched, &q->watch_link);
+    struct request_view *v = relay_arena(r, sizeof *v);
+    request_fill_view(r, q, v, ~0U);
+    subscribed(r, e->conn, m->topic, m->topic_text)->request = v;
+    q->shown_position = 0; /* shown again to whoever recovers without a state */
+    show_positions_soon(r, q->space);
+}
+
+void watch_message(struct relay *r, const struct event *e)
+{
+    static void (*const handlers[])(struct relay *, const struct event *) = {
+        [TOPIC_SPACE] = watch_space,
+        [TOPIC_REQUEST] = watch_request,
+        [TOPIC_SPACES] = watch_spaces,
+        [TOPIC_ADMIN] = watch_admin,
+    };
+    const struct client_msg *m = e->client_msg;
+    if (m->kind == CLIENT_MSG_UNSUBSCRIBE) {
+        struct effect *x = effect_new(r, EFFECT_CLIENT_SEND);
+        x->conn = e->conn;
+        x->client_out.kind = CLIENT_OUT_UNSUBSCRIBED;
+        x->client_out.topic = m->topic;
+        x->client_out.topic_text = m->topic_text;
+    } else if (!m->topic_known) {
+        not_found(r, e->conn, m->topic_text);
+    } else {
+        handlers[m->topic.kind](r, e);
+    }
+}
+
+void watch_ended(struct relay *r, const struct event *e)
+{
+    if (e->topic.kind == TOPIC_ADMIN && r->admin_watchers)
+        r->admin_watchers--;
+    if (e->topic.kind != TOPIC_REQUEST)
+        return;
+    struct request *q = request_find(r, e->topic.id);
+    if (q && q->watchers && !--q->watchers)
+        list_remove(&q->watch_link);
+}
+
+void watch_loaded(struct relay *r, const struct load *l, enum err err, const struct request_record *rec)
+{
+    struct str text = relay_text(r, "%s", l->topic_text);
+    if (err == ERR_STORE_UNAVAILABLE) {
+        send_client_error(r, l->conn, STR(""), err, STR(""), ADMIN_EVERY_MS);
+        return;
+    }
+    if (err || (rec->user_key != l->who.user_key && l->who.role != ROLE_ADMIN)) {
+        not_found(r, l->conn, text);
+        return;
+    }
+    struct space *s = space_by_key(r, rec->space_key);
+    struct str name = s ? str_of(s->rec.name) : STR("");
+    struct topic_id topic = {TOPIC_REQUEST, l->request_id};
+    subscribed(r, l->conn, topic, text)->request = view_of_record(r, rec, name);
+}

@@ -1,0 +1,146 @@
+#include "hub/health.h"
+
+#include "base/alloc.h"
+#include "hub/routes.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define METRICS_BYTES    65536
+#define STORE_REFUSED_MS 10000 /* not ready for so long after the store refused to save */
+
+void health_live(struct hub *h, struct exchange *x)
+{
+    (void)h;
+    exchange_reply(x, 200, "text/plain; charset=utf-8", STR("Cache-Control: no-store\r\n"),
+                   STR("ok\n"));
+}
+
+/* Why no work should be sent here; NULL when it may. */
+static const char *not_ready(const struct hub *h)
+{
+    if (hub_stopping(h))
+        return "shutting down\n";
+    if (h->store_refused_ms && clock_now().mono_ms - h->store_refused_ms < STORE_REFUSED_MS)
+        return "the store refuses to save\n";
+    if (app_saves_pending(h->app) >= h->limits->saves_pending)
+        return "the store is too far behind\n";
+    return NULL;
+}
+
+void health_ready(struct hub *h, struct exchange *x)
+{
+    const char *why = not_ready(h);
+    exchange_reply(x, why ? 503 : 200, "text/plain; charset=utf-8",
+                   STR("Cache-Control: no-store\r\n"), str_of(why ? why : "ok\n"));
+}
+
+/* ---- /metrics ---- */
+
+/* A scrape that waits for the core's numbers. Outlives the hub when the core answers late. */
+struct stats_query {
+    struct list link; /* on the hub's stats_queries while x waits */
+    struct hub *hub;
+    struct exchange *x; /* NULL when it has gone */
+};
+
+static void metric(struct buf *b, const char *name, const char *help, uint64_t value)
+{
+    buf_printf(b,
+               "# HELP spacerelay_%s %s\n# TYPE spacerelay_%s gauge\nspacerelay_%s %" PRIu64 "\n",
+               name, help, name, name, value);
+}
+
+static void write_own(struct buf *b, const struct hub *h)
+{
+    struct edge_stats s = edge_stats(h->edge);
+    metric(b, "connections", "Open connections", s.connections);
+    metric(b, "sockets", "Open WebSockets", s.sockets);
+    metric(b, "app_sockets", "Open WebSockets of apps", h->conn_count[CONN_APP]);
+    metric(b, "client_sockets", "Open WebSockets of people", h->conn_count[CONN_CLIENT]);
+    metric(b, "exchanges", "HTTP requests under way", s.exchanges);
+    metric(b, "pages_busy", "Page requests at the web threads", s.inner_busy);
+    metric(b, "pages_waiting", "Page requests that wait for a web thread", s.inner_waiting);
+    metric(b, "unsent_bytes", "Output that waits for slow peers", s.unsent_bytes);
+    metric(b, "topics", "Topics that are kept", topics_count(h->topics));
+    metric(b, "saves_pending", "Saves under way", app_saves_pending(h->app));
+}
+
+static void write_core(struct buf *b, const struct admin_view *v)
+{
+    metric(b, "spaces", "Spaces", v->spaces);
+    metric(b, "apps", "Registered apps", v->apps);
+    metric(b, "people", "People with a socket", v->people);
+    metric(b, "requests_queued", "Requests that wait", v->queued);
+    metric(b, "requests_processing", "Requests at an app", v->processing);
+    metric(b, "requests_per_minute", "Requests finished in the last minute",
+           v->requests_per_minute);
+    metric(b, "failed_per_minute", "Requests failed in the last minute", v->failed_per_minute);
+    metric(b, "request_p50_ms", "Median time of a request", v->p50_ms);
+    metric(b, "request_p99_ms", "99th percentile of a request's time", v->p99_ms);
+}
+
+static void on_stats(void *ctx, struct reply *reply)
+{
+    struct stats_query *q = ctx;
+    struct buf b = BUF_INIT(METRICS_BYTES);
+    list_remove(&q->link);
+    if (q->x) {
+        write_own(&b, q->hub);
+        if (!reply->err)
+            write_core(&b, &reply->stats);
+        exchange_set(q->x, NULL);
+        exchange_reply(q->x, 200, "text/plain; version=0.0.4; charset=utf-8",
+                       STR("Cache-Control: no-store\r\n"), buf_str(&b));
+    }
+    reply_release(reply);
+    buf_release(&b);
+    free(q);
+}
+
+/* An untold proxy on this machine would make everybody local: whoever was forwarded is not. */
+static bool is_local(const struct exchange *x)
+{
+    const struct http_head *head = exchange_head(x);
+    struct str address = str_of(exchange_address(x));
+    if (http_field(head, STR("X-Forwarded-For")) || http_field(head, STR("Forwarded")) ||
+        http_field(head, STR("X-Real-IP")))
+        return false;
+    return str_starts(address, STR("127.")) || str_eq(address, STR("::1")) ||
+           str_starts(address, STR("::ffff:127."));
+}
+
+void health_metrics(struct hub *h, struct exchange *x)
+{
+    struct identity who;
+    if (!is_local(x) && !(routes_identify(h, x, &who) && who.role == ROLE_ADMIN)) {
+        exchange_error(x, ERR_FORBIDDEN, "Only for admins, and for programs on this machine", 0);
+        return;
+    }
+    struct stats_query *q = xcalloc(1, sizeof *q);
+    *q = (struct stats_query){.hub = h, .x = x};
+    list_push_back(&h->stats_queries, &q->link);
+    exchange_set(x, q);
+    struct command c = {.kind = CMD_QUERY_STATS,
+                        .actor = {.role = ROLE_ADMIN, .name = "(metrics)"}};
+    app_command(h->app, &c, on_stats, q);
+}
+
+static void forget(struct stats_query *q)
+{
+    list_remove(&q->link);
+    q->x = NULL;
+}
+
+void health_abandoned(struct exchange *x)
+{
+    struct stats_query *q = exchange_value(x);
+    if (q)
+        forget(q);
+}
+
+void health_release(struct hub *h)
+{
+    LIST_EACH (&h->stats_queries, it)
+        forget(CONTAINER_OF(it, struct stats_query, link));
+}

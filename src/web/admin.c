@@ -1,0 +1,113 @@
+#include "web/admin_views.h"
+
+#include "codec/json.h"
+#include "web/catalogue.h"
+#include "web/pages.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct json_t *admin_view(struct page_request *p, const char *title, enum admin_tab tab)
+{
+    static const char *const tabs[TAB__MAX] = {"overview", "spaces", "users", "settings"};
+    struct json_t *view = view_new(p, title, PLACE_ADMIN);
+    struct json_t *nav = json_put(view, "admin_nav", json_object_new());
+    for (unsigned i = 0; i < TAB__MAX; i++)
+        json_put_bool(nav, tabs[i], i == tab);
+    return view;
+}
+
+void redirect_to_space(struct page_request *p, struct uuid space_id, const char *part)
+{
+    char id[UUID_TEXT_BYTES], target[96];
+    uuid_format(space_id, id);
+    (void)snprintf(target, sizeof target, "/admin/space/edit/%s%s", id, part);
+    page_redirect(p, 302, str_of(target));
+}
+
+void view_range(struct page_request *p, struct json_t *errors, const char *name, uint64_t low,
+                uint64_t high)
+{
+    char number[24];
+    struct buf half = BUF_INIT(1024), whole = BUF_INIT(1024);
+    (void)snprintf(number, sizeof number, "%" PRIu64, low);
+    catalogue_fill(&half, page_text(p, "invalid.number_range"), "low", str_of(number));
+    (void)snprintf(number, sizeof number, "%" PRIu64, high);
+    catalogue_fill(&whole, buf_str(&half), "high", str_of(number));
+    json_put_str(errors, name, buf_str(&whole));
+    buf_release(&half);
+    buf_release(&whole);
+}
+
+void page_admin_slash(struct page_request *p)
+{
+    page_redirect(p, 308, STR("/admin/"));
+}
+
+struct table {
+    struct json_t *list;
+    const struct live_spaces *live;
+};
+
+static void visit_space(void *ctx, const struct space_record *s)
+{
+    struct table *table = ctx;
+    struct json_t *row = json_add(table->list, json_object_new());
+    view_space(row, s);
+    view_state(row, live_space(table->live, s->id));
+    json_put_int(row, "max_apps", s->max_apps);
+    json_put_time(row, "created_at", s->created_ms);
+}
+
+/* Puts "spaces"; replies when the store cannot be read (and frees the view). */
+static bool put_spaces(struct page_request *p, struct json_t *view)
+{
+    struct reader *reader = page_reader(p);
+    struct live_spaces live;
+    live_spaces_ask(p, &live);
+    struct table table = {json_put(view, "spaces", json_array_new()), &live};
+    enum err e = reader ? reader_spaces(reader, visit_space, &table) : ERR_STORE_UNAVAILABLE;
+    live_spaces_release(&live);
+    if (!e)
+        return true;
+    json_free(view);
+    page_fail(p, e);
+    return false;
+}
+
+static void put_stats(struct page_request *p, struct json_t *view)
+{
+    struct reply reply;
+    enum err e = page_ask(p, page_command(p, CMD_QUERY_STATS), PAGE_CALL_MS, &reply);
+    if (e) {
+        json_put_null(view, "stats");
+    } else {
+        const struct admin_view *stats = &reply.stats;
+        struct json_t *j = json_put(view, "stats", json_object_new());
+        json_put_int(j, "spaces", (int64_t)stats->spaces);
+        json_put_int(j, "apps", (int64_t)stats->apps);
+        json_put_int(j, "people", (int64_t)stats->people);
+        json_put_int(j, "queued", (int64_t)stats->queued);
+        json_put_int(j, "processing", (int64_t)stats->processing);
+        json_put_int(j, "requests_per_minute", (int64_t)stats->requests_per_minute);
+        json_put_int(j, "p50_ms", (int64_t)stats->p50_ms);
+        json_put_int(j, "p99_ms", (int64_t)stats->p99_ms);
+        json_put_int(j, "failed_per_minute", (int64_t)stats->failed_per_minute);
+    }
+    reply_release(&reply);
+}
+
+void page_admin(struct page_request *p)
+{
+    struct json_t *view = admin_view(p, "admin", TAB_OVERVIEW);
+    put_stats(p, view);
+    if (put_spaces(p, view))
+        page_render(p, 200, "admin", view);
+}
+
+void page_admin_spaces(struct page_request *p)
+{
+    struct json_t *view = admin_view(p, "admin_spaces", TAB_SPACES);
+    if (put_spaces(p, view))
+        page_render(p, 200, "admin_spaces", view);
+}

@@ -1,0 +1,98 @@
+#include "web/routes.h"
+
+#include "web/page.h"
+#include "web/pages.h"
+
+enum who { ANYONE, USER, ADMIN };
+
+static const struct route {
+    const char *pattern;
+    enum who who;
+    page_handler *get, *post; /* NULL: 405 */
+} routes[] = {
+    {"/", USER, page_spaces, NULL},
+    {"/spaces/{name}", USER, page_space, NULL},
+    {"/ai_project/{id}", USER, page_space, NULL},
+    {"/requests", USER, page_requests, NULL},
+    {"/requests/{id}", USER, page_request, NULL},
+    {"/requests/{id}/cancel", USER, NULL, page_request_cancel},
+
+    {"/setup", ANYONE, page_setup, page_setup_post},
+    {"/login", ANYONE, page_login, page_login_post},
+    {"/register", ANYONE, page_register, page_register_post},
+    {"/logout", ANYONE, page_logout, NULL},
+    {"/account", USER, page_account, NULL},
+    {"/account/password", USER, NULL, page_account_password},
+    {"/account/language", USER, NULL, page_account_language},
+    {"/account/session/{id}/end", USER, NULL, page_account_end},
+    {"/account/sessions/end-others", USER, NULL, page_account_end_others},
+
+    {"/admin", ANYONE, page_admin_slash, NULL},
+    {"/admin/", ADMIN, page_admin, NULL},
+    {"/admin/spaces", ADMIN, page_admin_spaces, NULL},
+    {"/admin/space/add", ADMIN, page_space_add, page_space_add_post},
+    {"/admin/space/edit/{id}", ADMIN, page_space_edit, page_space_edit_post},
+    {"/admin/space/delete/{id}", ADMIN, NULL, page_space_delete},
+    {"/admin/space/{id}/token", ADMIN, page_token_back, page_token_issue},
+    {"/admin/token/{id}/revoke", ADMIN, NULL, page_token_revoke},
+    {"/admin/app/{id}/drain", ADMIN, NULL, page_app_drain},
+    {"/admin/app/{id}/kick", ADMIN, NULL, page_app_kick},
+    {"/admin/users", ADMIN, page_users, page_users_add},
+    {"/admin/users/{name}/role", ADMIN, NULL, page_user_role},
+    {"/admin/users/{name}/disable", ADMIN, NULL, page_user_disable},
+    {"/admin/users/{name}/enable", ADMIN, NULL, page_user_enable},
+    {"/admin/users/{name}/password", ADMIN, NULL, page_user_password},
+    {"/admin/settings", ADMIN, page_settings, NULL},
+    {"/admin/settings/registration", ADMIN, NULL, page_settings_registration},
+    {"/admin/settings/retention", ADMIN, NULL, page_settings_retention},
+    {"/admin/settings/limits", ADMIN, NULL, page_settings_limits},
+
+    {"/docs", ANYONE, page_docs, NULL},
+    {"/docs/{page}", ANYONE, page_docs, NULL},
+    {"/static/{file...}", ANYONE, page_static, NULL},
+};
+
+static const struct route *find_route(struct page_request *p)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
+        if (path_match(routes[i].pattern, p->path, &p->args))
+            return &routes[i];
+    return NULL;
+}
+
+static void refuse_method(struct page_request *p, const struct route *route)
+{
+    page_header(p, "Allow", "%s%s%s", route->get ? "GET, HEAD" : "",
+                route->get && route->post ? ", " : "", route->post ? "POST" : "");
+    page_error(p, 405, "method");
+}
+
+/* True when this person may see the page; else they were sent elsewhere. */
+static bool may_enter(struct page_request *p, enum who who)
+{
+    if (who == ANYONE || (who == USER && p->logged_in) || page_is_admin(p))
+        return true;
+    if (p->logged_in)
+        page_redirect(p, 302, STR("/"));
+    else
+        page_redirect_login(p);
+    return false;
+}
+
+void routes_serve(struct page_request *p)
+{
+    const struct route *route = find_route(p);
+    if (!route) {
+        page_error(p, 404, "not_found");
+        return;
+    }
+    page_handler *handler = p->method == HTTP_GET    ? route->get
+                            : p->method == HTTP_POST ? route->post
+                                                     : NULL;
+    if (!handler)
+        refuse_method(p, route);
+    else if (p->method == HTTP_POST && !page_same_site(p))
+        page_error(p, 403, "cross_site");
+    else if (may_enter(p, route->who))
+        handler(p);
+}

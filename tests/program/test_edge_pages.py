@@ -1,0 +1,499 @@
+"""The inner hop: what the web threads get to see, and what becomes of their replies (tests/ws_echo.c, /page/...)."""
+import queue
+import select
+import signal
+import socket
+import threading
+
+import pytest
+
+from edge_fixture import PATIENCE, frame, running_edge
+
+SECRET = "the-secret-of-this-start"
+
+
+class Hop:
+    """One request as a web thread has got it, and its connection."""
+
+    def __init__(self, web, sock, raw, body):
+        self.web, self.sock, self.body = web, sock, body
+        lines = raw.decode("latin-1").split("\r\n")
+        self.line = lines[0]
+        self.fields = [tuple(line.split(": ", 1)) for line in lines[1:]]
+
+    def __getitem__(self, name):
+        found = [v for n, v in self.fields if n.lower() == name.lower()]
+        assert len(found) < 2, found
+        return found[0] if found else None
+
+    def reply(self, body=b"", status="200 OK", fields="", length=True):
+        head = f"HTTP/1.1 {status}\r\n{fields}" + (f"Content-Length: {len(body)}\r\n" if length else "")
+        self.raw(head.encode() + b"\r\n" + body)
+
+    def raw(self, data):
+        self.sock.sendall(data)
+
+    def close(self):
+        self.web.gone(self.sock)
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+
+
+class Web:
+    """Stands in for civetweb: hands each request to the test, which answers."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.requests, self.socks, self.most = queue.Queue(), set(), 0
+        self.lock = threading.Lock()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            with self.lock:
+                self.socks.add(sock)
+                self.most = max(self.most, len(self.socks))
+            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+
+    def serve(self, sock):
+        held = b""
+        try:
+            while True:
+                while b"\r\n\r\n" not in held:
+                    data = sock.recv(65536)
+                    if not data:
+                        return
+                    held += data
+                head, held = held.split(b"\r\n\r\n", 1)
+                lengths = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+                n = int(lengths[0].split(b":")[1]) if lengths else 0
+                while len(held) < n:
+                    held += sock.recv(65536)
+                body, held = held[:n], held[n:]
+                self.requests.put(Hop(self, sock, head, body))
+        except OSError:
+            pass
+        finally:
+            self.gone(sock)
+
+    def gone(self, sock):
+        with self.lock:
+            self.socks.discard(sock)
+
+    def next(self):
+        return self.requests.get(timeout=PATIENCE)
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+@pytest.fixture
+def pages(request):
+    """(edge, web); parametrize indirectly with (connections, limits)."""
+    connections, limits = getattr(request, "param", (2, {}))
+    web = Web()
+    with running_edge(INNER=f"{web.port} {connections} {SECRET}", limits=limits) as e:
+        yield e, web
+    web.stop()
+
+
+def ask(edge, path="/page/x", fields="", method="GET", body=b"", chunked=False):
+    """A client that has asked and not yet read its reply."""
+    c = edge.connect()
+    length = "Transfer-Encoding: chunked\r\n" if chunked else f"Content-Length: {len(body)}\r\n" if body else ""
+    c.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{fields}{length}\r\n".encode() + body)
+    return c
+
+
+def finish(c, status, body=None, method="GET"):
+    r = c.reply(method)
+    assert r.status == status, (r.status, r.body)
+    assert body is None or r.body == body
+    c.sock.close()
+    return r
+
+
+# ---- the request as it arrives ----
+
+def test_request_is_written_anew(pages):
+    edge, web = pages
+    c = ask(edge, "/page/a%20b%C3%A4%3f?q=%20x&y=/?", "Accept: text/html\r\ncookie: who=anna\r\n")
+    hop = web.next()
+    assert hop.line == "GET /page/a%20b%C3%A4%3F?q=%20x&y=/? HTTP/1.1"
+    assert hop["Host"] == "localhost" and hop["Accept"] == "text/html" and hop["Cookie"] == "who=anna"
+    assert hop["X-Relay-Secret"] == SECRET
+    assert hop["X-Relay-Address"] == "127.0.0.1" and hop["X-Relay-Origin"] == "http://localhost"
+    assert hop["X-Relay-User"] == "anna" and hop["X-Relay-User-Key"] == "7"
+    assert hop["X-Relay-Role"] == "admin" and hop["X-Relay-Session"] == "8" and hop["X-Relay-Language"] == "de"
+    assert hop["Content-Length"] is None
+    hop.reply(b"page")
+    finish(c, 200, b"page")
+
+
+def test_nobody_has_no_identity(pages):
+    edge, web = pages
+    c = ask(edge)
+    hop = web.next()
+    assert not any(name.startswith("X-Relay-User") or name == "X-Relay-Role" for name, _ in hop.fields)
+    hop.reply(b"page")
+    finish(c, 200)
+
+
+def test_fields_that_are_the_edges_own_are_dropped(pages):
+    edge, web = pages
+    forged = ["X-Relay-Secret", "X-Relay-User", "x-relay-role", "X_Relay_User", "X-Relay_Role", "X-Forwarded-For",
+              "X-Forwarded-Host", "Forwarded", "Keep-Alive", "TE", "Trailer", "Proxy-Authorization", "Proxy-Connection",
+              "Named", "HTTP2-Settings", "Upgrade"]
+    fields = "".join(f"{name}: forged\r\n" for name in forged)
+    c = ask(edge, fields="Connection: keep-alive, named\r\nKept: yes\r\n" + fields)
+    hop = web.next()
+    assert "forged" not in [value for _, value in hop.fields]
+    assert hop["Kept"] == "yes" and hop["Connection"] is None
+    assert hop["X-Relay-Secret"] == SECRET
+    hop.reply()
+    finish(c, 200, b"")
+
+
+def test_connection_cannot_name_away_what_the_edge_says(pages):
+    edge, web = pages
+    c = ask(edge, fields="Connection: close, X-Relay-Address, Host, X-Relay-Secret\r\n")
+    hop = web.next()
+    assert hop["X-Relay-Address"] == "127.0.0.1" and hop["Host"] == "localhost" and hop["X-Relay-Secret"] == SECRET
+    hop.reply()
+    assert finish(c, 200)["Connection"] == "close"
+
+
+def test_bodies_go_with_their_length(pages):
+    edge, web = pages
+    for kind in ("length", "chunks"):
+        body = b"a=1&b=2" if kind == "length" else b"4\r\na=1&\r\n3\r\nb=2\r\n0\r\n\r\n"
+        c = ask(edge, method="POST", body=body, chunked=kind == "chunks", fields="Expect: 100-continue\r\n")
+        hop = web.next()
+        assert hop["Content-Length"] == "7" and hop.body == b"a=1&b=2"
+        assert hop["Transfer-Encoding"] is None and hop["Expect"] is None
+        hop.reply()
+        finish(c, 200)
+
+
+def test_post_without_a_body_says_so(pages):
+    edge, web = pages
+    c = ask(edge, method="POST")
+    hop = web.next()
+    assert hop["Content-Length"] == "0"
+    hop.reply()
+    finish(c, 200)
+
+
+def test_http_1_0_without_a_host_has_one_inside(pages):
+    edge, web = pages
+    c = edge.connect()
+    c.send("GET /page/x HTTP/1.0\r\n\r\n")
+    hop = web.next()
+    assert hop.line.endswith("HTTP/1.1") and hop["Host"] == "localhost" and hop["X-Relay-Origin"] == "null"
+    hop.reply()
+    finish(c, 200)
+
+
+# ---- the reply as it leaves ----
+
+def test_reply_is_passed_on_without_hop_by_hop_fields(pages):
+    edge, web = pages
+    c = ask(edge)
+    web.next().reply(
+        b"<p>", "203 Whatever",
+        "ETag: \"x\"\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Security-Policy: mine\r\nKeep-Alive: timeout=5\r\n"
+        "Connection: keep-alive, gone\r\nGone: x\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n")
+    r = finish(c, 203, b"<p>")
+    names = [name for name, _ in r.fields]
+    assert sorted(names) == sorted(["ETag", "Set-Cookie", "Set-Cookie", "Content-Security-Policy", "Content-Length", "Date"])
+    assert r["Content-Security-Policy"] == "mine" and "1970" not in r["Date"]
+
+
+def test_replies_of_every_framing_are_passed_on_with_a_length(pages):
+    edge, web = pages
+    c = ask(edge)
+    web.next().raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+    r = finish(c, 200, b"abcde")
+    assert r["Transfer-Encoding"] is None
+    c = ask(edge)
+    hop = web.next()
+    hop.raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil the end")
+    hop.close()
+    finish(c, 200, b"until the end")
+    c = ask(edge)
+    web.next().raw(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+                   b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    finish(c, 200, b"ok")
+
+
+def test_replies_without_a_body(pages):
+    edge, web = pages
+    with edge.connect() as c:
+        c.send("HEAD /page/x HTTP/1.1\r\nHost: a\r\n\r\n")
+        web.next().raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n")
+        assert c.reply("HEAD")["Content-Length"] == "1234"
+        for status in ("304 Not Modified", "204 No Content"):
+            c.send("GET /page/x HTTP/1.1\r\nHost: a\r\nIf-None-Match: \"x\"\r\n\r\n")
+            hop = web.next()
+            assert hop["If-None-Match"] == '"x"'
+            hop.raw(f"HTTP/1.1 {status}\r\nETag: \"x\"\r\n\r\n".encode())
+            r = c.reply()
+            assert r.status == int(status[:3]) and r["ETag"] == '"x"' and r["Content-Length"] is None
+        c.send("GET /page/x HTTP/1.1\r\nHost: a\r\n\r\n")
+        web.next().reply(b"after")
+        assert c.reply().body == b"after"
+
+
+def test_pipelined_pages_come_in_order(pages):
+    edge, web = pages
+    with edge.connect() as c:
+        c.send("".join(f"GET /page/{i} HTTP/1.1\r\nHost: a\r\n\r\n" for i in range(20)))
+        for i in range(20):
+            hop = web.next()
+            assert hop.line.startswith(f"GET /page/{i} ")
+            hop.reply(b"%d" % i)
+            assert c.reply().body == b"%d" % i
+
+
+def test_slow_client_does_not_hold_a_web_thread():
+    web = Web()
+    with running_edge(INNER=f"{web.port} 1 {SECRET}") as edge:
+        slow = edge.connect(small=True)
+        slow.send("GET /page/x HTTP/1.1\r\nHost: a\r\n\r\n")
+        web.next().reply(b"x" * (20 << 20))
+        c = ask(edge)
+        web.next().reply(b"quick")
+        finish(c, 200, b"quick")
+        finish(slow, 200, b"x" * (20 << 20))
+    web.stop()
+
+
+# ---- connections to the web threads ----
+
+def test_exactly_as_many_connections_as_threads(pages):
+    edge, web = pages
+    clients = [ask(edge, f"/page/{i}") for i in range(10)]
+    edge.wait_for(lambda e: e.stats()["inner_waiting"] == 8)
+    assert edge.stats()["inner_busy"] == 2
+    for _ in range(10):
+        hop = web.next()
+        hop.reply(hop.line.split()[1].encode())
+    for i, c in enumerate(clients):
+        finish(c, 200, f"/page/{i}".encode())
+    assert web.most == 2 and len(web.socks) == 2
+
+
+@pytest.mark.parametrize("pages", [(1, {})], indirect=True)
+def test_waiting_requests_are_served_in_order(pages):
+    edge, web = pages
+    first = ask(edge, "/page/first")
+    hop = web.next()
+    clients = []
+    for i in range(5):
+        clients.append(ask(edge, f"/page/{i}"))
+        edge.wait_for(lambda e: e.stats()["inner_waiting"] == i + 1)
+    hop.reply()
+    finish(first, 200)
+    for i, c in enumerate(clients):
+        hop = web.next()
+        assert hop.line.startswith(f"GET /page/{i} ")
+        hop.reply()
+        finish(c, 200)
+
+
+@pytest.mark.parametrize("pages", [(1, {"inner_waiting": 1})], indirect=True)
+def test_too_many_waiting_get_503(pages):
+    edge, web = pages
+    busy = ask(edge)
+    hop = web.next()
+    waiting = ask(edge)
+    edge.wait_for(lambda e: e.stats()["inner_waiting"] == 1)
+    r = finish(ask(edge), 503)
+    assert r["Retry-After"] == "1"
+    hop.reply()
+    finish(busy, 200)
+    web.next().reply()
+    finish(waiting, 200)
+
+
+def test_closed_connections_are_opened_again(pages):
+    edge, web = pages
+    for i in range(10):
+        c = ask(edge)
+        hop = web.next()
+        web.gone(hop.sock)  # before the edge may know
+        hop.reply(b"bye", fields="Connection: close\r\n" if i % 2 else "")
+        hop.close()
+        finish(c, 200, b"bye")
+    assert web.most == 2
+
+
+def test_no_pages_without_web_threads():
+    with running_edge() as edge:
+        assert finish(ask(edge), 503)["Retry-After"] == "1"
+
+
+def test_web_threads_that_are_not_there():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    with running_edge(INNER=f"{port} 1 {SECRET}", limits={"inner_timeout_ms": 300}) as edge:
+        assert ask(edge).reply().status == 504
+
+
+# ---- failures ----
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_safe_request_is_tried_once_more_when_nothing_came_back(pages, method):
+    edge, web = pages
+    c = ask(edge, method=method)
+    web.next().close()
+    web.next().reply(b"" if method == "HEAD" else b"second try")
+    finish(c, 200, b"" if method == "HEAD" else b"second try", method)
+    c = ask(edge, method=method)
+    web.next().close()
+    web.next().close()
+    finish(c, 502, method=method)
+
+
+def test_other_requests_are_not_tried_again(pages):
+    edge, web = pages
+    c = ask(edge, method="POST", body=b"x")
+    web.next().close()
+    finish(c, 502)
+    assert web.requests.empty()
+    c = ask(edge)
+    web.next().reply(b"fine")
+    finish(c, 200, b"fine")
+
+
+@pytest.mark.parametrize(
+    "reply", [b"H", b"HTTP/1.1 200 OK\r\nContent-Len", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"])
+def test_half_a_reply_is_not_tried_again(pages, reply):
+    edge, web = pages
+    c = ask(edge)
+    hop = web.next()
+    hop.raw(reply)
+    hop.close()
+    finish(c, 502)
+    assert web.requests.empty()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"HTTP/1.1 101 Switching Protocols\r\n\r\n"])
+def test_odd_replies_get_502(pages, reply):
+    edge, web = pages
+    c = ask(edge)
+    web.next().raw(reply)
+    finish(c, 502)
+    c = ask(edge)
+    web.next().reply(b"fine")
+    finish(c, 200, b"fine")
+
+
+@pytest.mark.parametrize("pages", [(1, {"inner_reply_bytes": 65536})], indirect=True)
+def test_too_large_a_reply_gets_502(pages):
+    edge, web = pages
+    for raw in (b"HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n" + b"x" * 65537,
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10001\r\n"):
+        c = ask(edge)
+        try:
+            web.next().raw(raw)
+        except OSError:
+            pass
+        finish(c, 502)
+    c = ask(edge)
+    web.next().reply(b"x" * 65536)
+    finish(c, 200, b"x" * 65536)
+
+
+def test_more_than_the_reply_is_not_taken_for_another(pages):
+    edge, web = pages
+    c = ask(edge)
+    web.next().raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+    finish(c, 200, b"ok")
+    c = ask(edge)
+    web.next().reply(b"mine")
+    finish(c, 200, b"mine")
+
+
+@pytest.mark.parametrize("pages", [(1, {"inner_timeout_ms": 200})], indirect=True)
+def test_slow_page_gets_504_and_its_late_reply_goes_to_nobody(pages):
+    edge, web = pages
+    with edge.connect() as c:
+        assert c.get("/page/slow").status == 504
+        late = web.next()
+        waits = ask(edge, "/page/waits")  # the thread is still at it
+        finish(waits, 504)
+        c.send("GET /page/next HTTP/1.1\r\nHost: a\r\n\r\n")
+        late.reply(b"late")
+        hop = web.next()
+        assert hop.line.startswith("GET /page/next ")
+        hop.reply(b"next")
+        assert c.reply().body == b"next"
+    assert web.most == 1
+
+
+@pytest.mark.parametrize("pages", [(1, {})], indirect=True)
+def test_client_that_leaves_is_forgotten(pages):
+    edge, web = pages
+    running, waiting = ask(edge, "/page/running"), ask(edge, "/page/waiting")
+    hop = web.next()
+    edge.wait_for(lambda e: e.stats()["inner_waiting"] == 1)
+    for c in (running, waiting):
+        c.sock.close()
+    edge.wait_for(lambda e: e.stats()["inner_waiting"] == 0 and e.stats()["exchanges"] == 1)
+    c = ask(edge, "/page/next")
+    hop.reply(b"for nobody")
+    hop = web.next()
+    assert hop.line.startswith("GET /page/next ")
+    hop.reply(b"next")
+    finish(c, 200, b"next")
+
+
+@pytest.mark.parametrize("pages", [(1, {"inner_total_bytes": 30 << 20})], indirect=True)
+def test_slowest_reader_is_dropped_when_pages_fill_their_memory(pages):
+    edge, web = pages
+    page = b"p" * (12 << 20)
+    slow = edge.connect(small=True)
+    slow.send("GET /page/slow HTTP/1.1\r\nHost: a\r\n\r\n")
+    web.next().reply(page)
+    edge.wait_for(lambda e: e.stats()["unsent_bytes"] > 0)
+    steady = edge.connect(small=True)
+    steady.send("GET /page/steady HTTP/1.1\r\nHost: a\r\n\r\n")
+    web.next().reply(page)
+    got = len(steady.take(8 << 20))
+    third = ask(edge)
+    web.next().reply(page)
+    finish(third, 200, page)
+    with pytest.raises((EOFError, ConnectionError)):
+        slow.reply()
+    assert len(steady.take(len(page) - got)) == len(page) - got
+    steady.sock.close()
+
+
+def test_drain_lets_pages_finish(pages):
+    edge, web = pages
+    c, socket_client = ask(edge), edge.connect()
+    socket_client.upgrade()
+    hop = web.next()
+    edge.process.send_signal(signal.SIGUSR1)
+    socket_client.send(frame(1, "still there"))
+    socket_client.expect_echo(1, b"still there")
+    while True:  # until nobody is let in any more
+        try:
+            edge.connect().sock.close()
+        except OSError:
+            break
+        select.select([], [], [], 0.01)
+    hop.reply(b"last page")
+    assert finish(c, 200, b"last page")["Connection"] == "close"
+    socket_client.sock.close()

@@ -1,0 +1,184 @@
+/* Setup and account: what the hub is asked, what the person sees. */
+#include "rig.h"
+
+static const char setup_form[] = "username=root&password=12345678&password2=12345678";
+
+static int setup_set_up(void **state)
+{
+    struct rig *r = rig_new();
+    rig_start(r, SETUP_TOKEN);
+    *state = r;
+    return 0;
+}
+
+#define SETUP_TEST(name) cmocka_unit_test_setup_teardown(name, setup_set_up, rig_tear_down)
+
+static void fill_id(struct reply *reply)
+{
+    reply->id = (struct uuid){.b = {1, 2, 3, 4, 5, 6, 7}};
+}
+
+static void the_setup_link_makes_an_admin_once(void **state)
+{
+    struct rig *r = *state;
+    r->app.fill[CMD_SETUP] = fill_id;
+    assert_int_equal(get(r, "/setup?token=" SETUP_TOKEN, NULL), 200);
+    assert_has(r, "action=\"/setup?token=" SETUP_TOKEN "\"");
+    assert_int_equal(post(r, "/setup?token=" SETUP_TOKEN, NULL, setup_form), 302);
+    assert_has(r, "\r\nLocation: /\r\n");
+    assert_has(r, "\r\nSet-Cookie: session=");
+    assert_string_equal(r->app.last[CMD_SETUP].user.name, "root");
+    assert_true(password_verify(r->app.last[CMD_SETUP].user.password_hash, STR("12345678")));
+    struct reply made = {0};
+    fill_id(&made);
+    assert_int_equal(r->app.last[CMD_SESSION_OPEN].session.user_key, uuid_key(made.id));
+    assert_int_equal(get(r, "/setup?token=" SETUP_TOKEN, NULL), 404);
+    assert_int_equal(post(r, "/setup?token=" SETUP_TOKEN, NULL, setup_form), 404);
+    assert_int_equal(r->app.asked[CMD_SETUP], 1);
+}
+
+static void a_wrong_setup_token_finds_nothing(void **state)
+{
+    struct rig *r = *state;
+    static const char *const targets[] = {"/setup", "/setup?token=", "/setup?token=x",
+                                          "/setup?token=" SETUP_TOKEN "x"};
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        assert_int_equal(get(r, targets[i], NULL), 404);
+        assert_int_equal(post(r, targets[i], NULL, setup_form), 404);
+    }
+    assert_int_equal(r->app.asked[CMD_SETUP], 0);
+}
+
+static void the_setup_link_ends_when_there_is_an_admin(void **state)
+{
+    struct rig *r = *state;
+    (void)rig_user(r, "clerk", "12345678", ROLE_USER);
+    assert_int_equal(get(r, "/setup?token=" SETUP_TOKEN, NULL), 200);
+    r->app.answer[CMD_SETUP] = ERR_EXISTS;
+    assert_int_equal(post(r, "/setup?token=" SETUP_TOKEN, NULL, setup_form), 200);
+    assert_has(r, "There is a user of this name already.");
+    r->app.answer[CMD_SETUP] = ERR_FORBIDDEN; /* made between our question and our command */
+    assert_int_equal(post(r, "/setup?token=" SETUP_TOKEN, NULL, setup_form), 404);
+    assert_int_equal(get(r, "/setup?token=" SETUP_TOKEN, NULL), 404);
+}
+
+static void an_admin_of_the_command_line_ends_the_link(void **state)
+{
+    struct rig *r = *state;
+    (void)rig_user(r, "boss", "12345678", ROLE_ADMIN);
+    assert_int_equal(get(r, "/setup?token=" SETUP_TOKEN, NULL), 404);
+}
+
+static void a_setup_form_is_checked_first(void **state)
+{
+    struct rig *r = *state;
+    static const char *const bodies[] = {"", "username=root&password=12345678",
+                                         "username=a.b&password=12345678&password2=12345678",
+                                         "username=root&password=1&password2=1"};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        assert_int_equal(post(r, "/setup?token=" SETUP_TOKEN, NULL, bodies[i]), 200);
+        assert_has(r, "class=\"field-error\"");
+    }
+    assert_int_equal(r->app.asked[CMD_SETUP], 0);
+    assert_int_equal(get(r, "/setup?token=" SETUP_TOKEN, NULL), 200);
+}
+
+static void a_new_password_needs_the_old_one(void **state)
+{
+    struct rig *r = *state;
+    struct asker e = eve(r);
+    assert_int_equal(post(r, "/account/password", &e,
+                          "current_password=wrong&password=new+password&password2=new+password"),
+                     200);
+    assert_has(r, "This is not your current password.");
+    assert_int_equal(r->app.asked[CMD_LOGIN_FAILED], 1);
+    assert_int_equal(r->app.asked[CMD_USER_PASSWORD], 0);
+    assert_int_equal(
+        post(r, "/account/password", &e,
+             "current_password=eve%27s+password&password=new+password&password2=other"),
+        200);
+    assert_has(r, "The two passwords differ.");
+    assert_int_equal(r->app.asked[CMD_LOGIN_MAY],
+                     1); /* nothing is tried for a form that is wrong */
+    assert_int_equal(
+        post(r, "/account/password", &e,
+             "current_password=eve%27s+password&password=new+password&password2=new+password"),
+        302);
+    const struct command *c = &r->app.last[CMD_USER_PASSWORD];
+    assert_string_equal(c->user.name, "eve");
+    assert_int_equal(c->keep_session, 4711);
+    assert_true(password_verify(c->user.password_hash, STR("new password")));
+}
+
+static void guessing_the_old_password_is_slowed(void **state)
+{
+    struct rig *r = *state;
+    struct asker e = eve(r);
+    r->app.answer[CMD_LOGIN_MAY] = ERR_RATE_LIMITED;
+    assert_int_equal(
+        post(r, "/account/password", &e,
+             "current_password=eve%27s+password&password=new+password&password2=new+password"),
+        200);
+    assert_has(r, "Too many failed log-ins.");
+    assert_int_equal(r->app.asked[CMD_USER_PASSWORD], 0);
+}
+
+static void a_language_is_one_of_ours(void **state)
+{
+    struct rig *r = *state;
+    struct asker e = eve(r);
+    assert_int_equal(post(r, "/account/language", &e, "language=ko"), 302);
+    assert_string_equal(r->app.last[CMD_USER_LANGUAGE].user.language, "ko");
+    assert_string_equal(r->app.last[CMD_USER_LANGUAGE].user.name, "eve");
+    assert_has(r, "\r\nSet-Cookie: lang=ko; ");
+    assert_int_equal(post(r, "/account/language", &e, "language="), 302);
+    assert_string_equal(r->app.last[CMD_USER_LANGUAGE].user.language, "");
+    assert_int_equal(post(r, "/account/language", &e, "language=xx"), 400);
+    assert_int_equal(r->app.asked[CMD_USER_LANGUAGE], 2);
+}
+
+static void sessions_are_listed_and_ended(void **state)
+{
+    struct rig *r = *state;
+    struct asker e = eve(r);
+    char path[128];
+    int64_t now_ms = clock_now().wall_ms;
+    struct uuid ids[2];
+    for (int i = 0; i < 2; i++) {
+        struct change *c = change_new(CHANGE_SESSION_PUT);
+        c->session = xcalloc(1, sizeof *c->session);
+        *c->session = (struct session_record){.id = ids[i] = rig_id(r),
+                                              .hash = secret_hash(i ? STR("a") : STR("b")),
+                                              .user_key = uuid_key(r->eve),
+                                              .created_ms = now_ms,
+                                              .seen_ms = now_ms,
+                                              .expires_ms = i ? now_ms - 1 : now_ms + 1000000};
+        str_copy(c->session->agent, sizeof c->session->agent, i ? STR("gone") : STR("<agent>"));
+        rig_save(r, c);
+    }
+    assert_int_equal(get(r, "/account", &e), 200);
+    assert_has(r, "&lt;agent&gt;");
+    assert_has_not(r, ">gone<");
+    assert_int_equal(post(r, path_of(path, "/account/session/{id}/end", ids[0]), &e, ""), 302);
+    assert_int_equal(r->app.last[CMD_SESSION_CLOSE].key, uuid_key(ids[0]));
+    assert_int_equal(post(r, "/account/session/nothing/end", &e, ""), 404);
+    assert_int_equal(post(r, "/account/sessions/end-others", &e, ""), 302);
+    assert_int_equal(r->app.last[CMD_SESSION_OTHERS].key, 4711);
+    assert_int_equal(r->app.last[CMD_SESSION_OTHERS].actor.user_key, uuid_key(r->eve));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SETUP_TEST(the_setup_link_makes_an_admin_once),
+        SETUP_TEST(a_wrong_setup_token_finds_nothing),
+        SETUP_TEST(the_setup_link_ends_when_there_is_an_admin),
+        SETUP_TEST(an_admin_of_the_command_line_ends_the_link),
+        SETUP_TEST(a_setup_form_is_checked_first),
+        RIG_TEST(a_new_password_needs_the_old_one),
+        RIG_TEST(guessing_the_old_password_is_slowed),
+        RIG_TEST(a_language_is_one_of_ours),
+        RIG_TEST(sessions_are_listed_and_ended),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
