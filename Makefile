@@ -71,4 +71,51 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/gen/assets_table.o $(LAYER_LIBS)
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) -lcmocka $(LIBS)
 
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/gen/assets_table.o $(LAYER_LIBS)
+	@echo "LD $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) $(LIBS)
+
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(FUZZ_SRC))
+ECHO := $(BUILD)/tests/ws_echo
+
+.PHONY: test test-c test-py test-browser asan tsan fuzz check format
+# Everything, with the runners' own counts at the end of each part.
+test: deps-test
+	$(Q)$(MAKE) --no-print-directory test-c test-py test-browser
+
+# The C tests, and each fuzz target over its corpus.
+test-c: $(TESTS) $(FUZZ)
+	$(Q)tools/run-tests.sh $(BUILD) $(patsubst $(BUILD)/%,%,$(TESTS)) -- $(patsubst $(BUILD)/%,%,$(FUZZ))
+
+test-py: all $(ECHO)
+	$(Q)SPACERELAY_BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/program $(PYTEST)
+
+test-browser: all tests/browser/node_modules
+	$(Q)cd tests/browser && SPACERELAY_BUILD=$(abspath $(BUILD)) node --test --test-concurrency=1 .
+tests/browser/node_modules: tests/browser/package-lock.json
+	$(Q)cd tests/browser && npm ci --no-audit --no-fund --loglevel=error && touch node_modules
+
+# The C and the Python tests in a build with sanitizers.
+asan: deps-test
+	$(Q)$(MAKE) --no-print-directory BUILD=build-asan SAN=address,undefined OPT=-O1 test-c test-py
+tsan: deps-test
+	$(Q)$(MAKE) --no-print-directory BUILD=build-tsan SAN=thread OPT=-O1 test-c test-py
+
+# make fuzz [FUZZ_S=60]: each decoder under libFuzzer for that many seconds.
+FUZZ_S ?= 60
+fuzz: deps-check $(BUILD)/gen/assets_table.c
+	$(Q)for f in $(basename $(notdir $(FUZZ_SRC))); do tools/fuzz.sh $(BUILD) $$f $(FUZZ_S) || exit 1; done
+
+# The house rules: layers, banned functions, sizes; headers that compile alone; the format.
+FORMATTED := $(shell find src include tools tests -name '*.[ch]' | LC_ALL=C sort)
+check: deps-check
+	$(Q)python3 tools/check.py
+	$(Q)for h in $$(find include tools/client -name '*.h'); do \
+	    $(CC) $(CPPFLAGS) -std=c17 -Wall -Wextra -Werror -fsyntax-only -include $$h -x c /dev/null || exit 1; done
+	@echo "headers compile alone"
+	$(Q)clang-format --dry-run -Werror $(FORMATTED)
+	@echo "format is right"
+format:
+	clang-format -i $(FORMATTED)
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,5 +1,5 @@
-/* Users, spaces and tokens as JSON objects with the protocol's names (`space_id`, `name`, ...): what control.sock
- * carries and the command line's --json prints. Any thread. */
+/* Users, spaces and tokens as JSON objects with the protocol's names (`space_id`, `name`, ...):
+ * what control.sock carries and the command line's --json prints. Any thread. */
 #ifndef CODEC_RECORDS_H
 #define CODEC_RECORDS_H
 

@@ -143,6 +143,7 @@ struct ending {
     enum err code; /* OK = none; ERR_APP_ERROR uses code_text */
     char code_text[32];
     bool counts_lost, waived;
+    int64_t at_ms;
     struct bytes *message, *result, *usage;
 };
 

@@ -2,7 +2,7 @@
 
 #include "codec/control_tables.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define COUNT(array)  (sizeof(array) / sizeof *(array))
 #define USER(member)  offsetof(struct user_record, member)
 #define SPACE(member) offsetof(struct space_record, member)
 #define TOKEN(member) offsetof(struct token_record, member)
@@ -12,7 +12,7 @@ static const struct control_field user_fields[] = {
     {"name", CONTROL_USER_NAME, true, USER(name), 0, USER_NAME_BYTES},
     {"role", CONTROL_ROLE, true, USER(role), 0, 0},
     {"disabled", CONTROL_BOOL, true, USER(disabled), 0, 0},
-    {"language", CONTROL_LINE, false, USER(language), 0, LANGUAGE_BYTES},
+    {"language", CONTROL_TEXT, false, USER(language), 0, LANGUAGE_BYTES},
     {"created_at", CONTROL_TIME, false, USER(created_ms), 0, 0},
     {"last_login_at", CONTROL_TIME, false, USER(last_login_ms), 0, 0},
 };
@@ -71,7 +71,7 @@ enum err record_user_take(const struct json_t *object, struct user_record *out, 
 
 enum err record_space_take(const struct json_t *object, struct space_record *out, struct buf *why)
 {
-    struct space_record s = {0};
+    struct space_record s = {.inputs = INPUT_PROMPT, .max_apps = 1};
     enum err e = control_take(object, &space_table, &s, why);
     if (!e)
         *out = s;

@@ -64,7 +64,7 @@ static void take_ending(struct relay *r, struct request *q)
     q->rec.usage = e->usage;
     q->rec.error_message = e->message;
     memcpy(q->rec.error_code, e->code_text, sizeof q->rec.error_code);
-    q->rec.finished_ms = r->now.wall_ms;
+    q->rec.finished_ms = e->at_ms;
     e->result = e->usage = e->message = NULL;
 }
 
@@ -171,7 +171,7 @@ static struct change *change_of_end(struct relay *r, const struct request *q)
     c->attempt = q->rec.attempt;
     c->lost = q->rec.lost + q->end.counts_lost;
     c->waived = q->rec.waived + q->end.waived;
-    c->at_ms = r->now.wall_ms;
+    c->at_ms = q->end.at_ms;
     memcpy(c->code, q->end.code_text, sizeof c->code);
     c->message = bytes_ref(q->end.message);
     c->result = bytes_ref(q->end.result);
@@ -186,6 +186,7 @@ static struct change *change_of_end(struct relay *r, const struct request *q)
 static void save_end(struct relay *r, struct request *q)
 {
     q->end_wanted = false;
+    q->end.at_ms = r->now.wall_ms;
     q->saving = q->end.status == REQUEST_QUEUED ? SAVING_QUEUED : SAVING_FINAL;
     request_save(r, q, change_of_end(r, q), end_answered);
 }

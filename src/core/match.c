@@ -47,7 +47,8 @@ static void send_request(struct relay *r, struct request *q)
 /* Nothing was sent: the slot is free again and the request stands where it stood. */
 static void attempt_failed(struct relay *r, struct request *q)
 {
-    q->rec.attempt--;
+    if (!--q->rec.attempt)
+        q->rec.started_ms = 0;
     if (q->app)
         lease_detach(r, q);
     r->no_match_until_ms = r->now.mono_ms + r->limits.save_retry_ms;
@@ -66,8 +67,6 @@ static void attempt_saved(struct relay *r, struct save *save, enum err err)
         return;
     }
     request_set_status(r, q, REQUEST_PROCESSING);
-    if (!q->rec.started_ms)
-        q->rec.started_ms = r->now.wall_ms;
     if (!q->app) { /* it left meanwhile */
         request_lost(r, q);
         return;
@@ -83,6 +82,13 @@ static void attempt_saved(struct relay *r, struct save *save, enum err err)
                VIEW_POSITION | VIEW_ETA | VIEW_REASON);
 }
 
+static struct str app_in_words(struct relay *r, const struct app_conn *a)
+{
+    if (!a->name[0])
+        return relay_text(r, "%s", a->address);
+    return relay_text(r, "%s%s%s, %s", a->name, a->version[0] ? " " : "", a->version, a->address);
+}
+
 static void assign(struct relay *r, struct request *q, struct app_conn *a)
 {
     struct space *s = q->space;
@@ -91,11 +97,13 @@ static void assign(struct relay *r, struct request *q, struct app_conn *a)
         s->turn = q->rec.turn;
     lease_take(r, q, a);
     q->rec.attempt++;
+    if (!q->rec.started_ms)
+        q->rec.started_ms = r->now.wall_ms;
     q->saving = SAVING_ATTEMPT;
     struct change *c = change_new(CHANGE_REQUEST_ATTEMPT);
     c->attempt = q->rec.attempt;
     c->at_ms = r->now.wall_ms;
-    c->message = bytes_new(relay_text(r, "%s %s, %s", a->name, a->version, a->address));
+    c->message = bytes_new(app_in_words(r, a));
     request_save(r, q, c, attempt_saved);
 }
 

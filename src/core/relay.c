@@ -203,6 +203,7 @@ static void free_objects(struct relay *r)
         HASH_DEL(r->apps, a);
         free(a);
     }
+    HASH_CLEAR(hh_name, r->spaces_by_name);
     struct space *s, *s_tmp;
     HASH_ITER(hh, r->spaces, s, s_tmp)
     space_free(r, s);

@@ -17,14 +17,20 @@ void send_client_error(struct relay *r, uint64_t conn, struct str ref, enum err 
     x->client_out.retry_after_ms = retry_after_ms;
 }
 
-/* The same for what is not there and what is not theirs. */
-static void not_found(struct relay *r, uint64_t conn, struct str topic_text)
+static struct effect *refused(struct relay *r, uint64_t conn, enum err code, struct str topic_text)
 {
     struct effect *x = effect_new(r, EFFECT_CLIENT_SEND);
     x->conn = conn;
     x->client_out.kind = CLIENT_OUT_ERROR;
-    x->client_out.code = ERR_NOT_FOUND;
+    x->client_out.code = code;
     x->client_out.topic_text = topic_text;
+    return x;
+}
+
+/* The same for what is not there and what is not theirs. */
+static void not_found(struct relay *r, uint64_t conn, struct str topic_text)
+{
+    refused(r, conn, ERR_NOT_FOUND, topic_text);
 }
 
 static struct client_out *subscribed(struct relay *r, uint64_t conn, struct topic_id topic, struct str text)
@@ -156,7 +162,8 @@ void watch_loaded(struct relay *r, const struct load *l, enum err err, const str
 {
     struct str text = relay_text(r, "%s", l->topic_text);
     if (err == ERR_STORE_UNAVAILABLE) {
-        send_client_error(r, l->conn, STR(""), err, STR(""), ADMIN_EVERY_MS);
+        struct effect *x = refused(r, l->conn, err, text);
+        x->client_out.retry_after_ms = ADMIN_EVERY_MS;
         return;
     }
     if (err || (rec->user_key != l->who.user_key && l->who.role != ROLE_ADMIN)) {

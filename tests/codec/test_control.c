@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#define HASH   "$argon2id$v=19$m=65536,t=3,p=1$c2FsdA$aGFzaA"
-#define ID     "01890a5d-ac96-774b-bcce-b302099a8057"
-#define ID2    "01890a5d-ac96-774b-bcce-b302099a8058"
+#define HASH         "$argon2id$v=19$m=65536,t=3,p=1$c2FsdA$aGFzaA"
+#define ID           "01890a5d-ac96-774b-bcce-b302099a8057"
+#define ID2          "01890a5d-ac96-774b-bcce-b302099a8058"
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static struct buf line, why;
@@ -246,9 +246,11 @@ static void fill_records(struct reply *r)
                                        .last_login_ms = 1700000000124};
     r->users[1] = (struct user_record){
         .id = id_of(ID2), .name = "bob", .disabled = true, .language = "ko", .created_ms = 1};
-    r->records[0] = (struct space_record){
-        .id = id_of(ID), .name = "d\xc3\xa9mo", .inputs = INPUT_VIDEO, .max_apps = 2,
-        .created_ms = 5};
+    r->records[0] = (struct space_record){.id = id_of(ID),
+                                          .name = "d\xc3\xa9mo",
+                                          .inputs = INPUT_VIDEO,
+                                          .max_apps = 2,
+                                          .created_ms = 5};
     r->tokens[0] = (struct token_record){.id = id_of(ID2),
                                          .space_key = INT64_MAX,
                                          .note = "n",
