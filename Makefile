@@ -119,3 +119,37 @@ format:
 	clang-format -i $(FORMATTED)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# ---- for people ----
+
+.PHONY: help run install clean deps deps-run deps-test deps-check
+help:
+	@printf '%-26s %s\n' \
+	    'make' 'build $(BUILD)/spacerelay and $(BUILD)/mock-app' \
+	    'make run [PORT=5001]' 'install what is missing, build, start a demo relay on this machine' \
+	    'make test' 'install test tools, build, run all tests' \
+	    'make check' 'the rules of the house: layers, banned functions, headers, format' \
+	    'make asan, make tsan' 'the C and Python tests under sanitizers' \
+	    'make fuzz [FUZZ_S=60]' 'each decoder under libFuzzer for that many seconds' \
+	    'make install' 'to DESTDIR and PREFIX (now $(DESTDIR)$(PREFIX)), with a systemd unit' \
+	    'make deps' 'install what building needs, with apt' \
+	    'make format' 'bring all C files into their form' \
+	    'make clean' 'remove what was built; the data of `make run` stays'
+
+deps: deps-run
+deps-run deps-test deps-check:
+	$(Q)tools/deps.sh $(@:deps-%=%)
+
+run: deps-run
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)BUILD='$(BUILD)' PORT='$(PORT)' tools/run.sh
+
+install: all
+	install -D -m 0755 $(BUILD)/spacerelay $(DESTDIR)$(PREFIX)/bin/spacerelay
+	install -D -m 0755 $(BUILD)/mock-app $(DESTDIR)$(PREFIX)/bin/mock-app
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' tools/spacerelay.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/spacerelay.service
+	chmod 0644 $(DESTDIR)$(PREFIX)/lib/systemd/system/spacerelay.service
+
+clean:
+	rm -rf -- $(BUILD) build build-asan build-tsan

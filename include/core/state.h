@@ -75,6 +75,7 @@ struct space {
     uint32_t app_count;
     struct list orphans; /* leases without a connection */
     size_t requests;     /* all in memory */
+    size_t accepting;    /* of them, being saved for the first time */
     uint64_t turn;       /* the highest that was handed out */
     struct standing *standings;
     uint64_t pace_ms[PACE_SAMPLES]; /* how long the last requests ran */

@@ -102,6 +102,8 @@ static void opened(struct relay *r, struct save *s, enum err err)
         session_free(r, session);
     else if (session)
         session->pending = false;
+    if (!session && !err)
+        err = ERR_FORBIDDEN; /* ended while it was being saved */
     command_saved(r, s, err);
 }
 

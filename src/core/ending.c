@@ -49,7 +49,8 @@ static void back_in_queue(struct relay *r, struct request *q)
     request_clear_attempt(r, q);
     request_set_status(r, q, REQUEST_QUEUED);
     request_enqueue(r, q);
-    show_state(r, q, VIEW_STATUS | VIEW_TEXT | VIEW_POSITION | VIEW_REASON, VIEW_PERCENT | VIEW_MESSAGE);
+    show_state(r, q, VIEW_STATUS | VIEW_TEXT | VIEW_POSITION | VIEW_REASON,
+               VIEW_PERCENT | VIEW_MESSAGE | VIEW_STEP | VIEW_STEPS);
     ending_clear(&end);
     if (q->cancel_wanted || q->space->removed)
         request_cancel(r, q);
@@ -57,7 +58,7 @@ static void back_in_queue(struct relay *r, struct request *q)
 
 /* ---- saved: final ---- */
 
-static void take_ending(struct relay *r, struct request *q)
+static void take_ending(struct request *q)
 {
     struct ending *e = &q->end;
     q->rec.result = e->result;
@@ -91,7 +92,7 @@ static void finished(struct relay *r, struct request *q)
     enum request_status to = q->end.status;
     enum cause cause = q->end.cause;
     bool was_running = q->rec.status == REQUEST_PROCESSING;
-    take_ending(r, q);
+    take_ending(q);
     if (to == REQUEST_CANCELLED && was_running)
         to = REQUEST_CANCELLING;
     request_set_status(r, q, to);
@@ -163,7 +164,7 @@ static void end_answered(struct relay *r, struct save *s, enum err err)
 
 /* ---- asking for it ---- */
 
-static struct change *change_of_end(struct relay *r, const struct request *q)
+static struct change *change_of_end(const struct request *q)
 {
     bool queued = q->end.status == REQUEST_QUEUED;
     struct change *c = change_new(queued ? CHANGE_REQUEST_QUEUED : CHANGE_REQUEST_FINAL);
@@ -188,7 +189,7 @@ static void save_end(struct relay *r, struct request *q)
     q->end_wanted = false;
     q->end.at_ms = r->now.wall_ms;
     q->saving = q->end.status == REQUEST_QUEUED ? SAVING_QUEUED : SAVING_FINAL;
-    request_save(r, q, change_of_end(r, q), end_answered);
+    request_save(r, q, change_of_end(q), end_answered);
 }
 
 /* The bytes of *ending are given away. */

@@ -79,7 +79,7 @@ void sessions_end(struct relay *r, struct person *p, int64_t but_key)
     LIST_EACH(&p->sessions, it)
     {
         struct session *s = CONTAINER_OF(it, struct session, link);
-        if (s->key == but_key || s->pending)
+        if (s->key == but_key)
             continue;
         struct change *c = change_new(CHANGE_SESSION_END);
         c->key = s->key;

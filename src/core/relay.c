@@ -154,15 +154,29 @@ static void bury(struct relay *r)
     }
 }
 
-static void free_tables(struct relay *r)
+static void free_request(struct relay *r, struct request *q)
 {
-    struct save *save, *save_tmp;
-    HASH_ITER(hh, r->saves, save, save_tmp)
+    timer_stop(r, &q->timer);
+    timer_stop(r, &q->text_timer);
+    request_free(q);
+}
+
+/* A request that is being saved for the first time is in no other table. */
+static void free_saves(struct relay *r)
+{
+    struct save *save, *tmp;
+    HASH_ITER(hh, r->saves, save, tmp)
     {
         HASH_DEL(r->saves, save);
+        if (save->request && save->request->saving == SAVING_NEW)
+            free_request(r, save->request);
         free(save->row);
         free(save);
     }
+}
+
+static void free_tables(struct relay *r)
+{
     struct load *load, *load_tmp;
     HASH_ITER(hh, r->loads, load, load_tmp)
     {
@@ -195,7 +209,7 @@ static void free_objects(struct relay *r)
     HASH_ITER(hh, r->requests, q, q_tmp)
     {
         HASH_DEL(r->requests, q);
-        request_free(q);
+        free_request(r, q);
     }
     struct app_conn *a, *a_tmp;
     HASH_ITER(hh, r->apps, a, a_tmp)
@@ -217,6 +231,7 @@ void relay_free(struct relay *r)
     if (!r)
         return;
     bury(r);
+    free_saves(r);
     free_objects(r);
     free_tables(r);
     heap_release(&r->timers);

@@ -55,7 +55,7 @@ static enum err check_submit(struct relay *r, struct person *p, struct space *s,
                       relay_text(r, "The payload is larger than %llu bytes",
                                  (unsigned long long)r->limits.payload_bytes),
                       0);
-    if (queue_length(&s->waiting) >= r->limits.queue_per_space)
+    if (queue_length(&s->waiting) + s->accepting >= r->limits.queue_per_space)
         return refuse(why, ERR_QUEUE_FULL, STR("The queue of this space is full"), OVERLOAD_RETRY_MS);
     if (saves_overloaded(r))
         return refuse(why, ERR_STORE_UNAVAILABLE, STR("Saving is slow at the moment; nothing was accepted"),
@@ -85,7 +85,9 @@ static void accept_saved(struct relay *r, struct save *save, enum err err)
 {
     struct request *q = save->request;
     q->saving = SAVING_NOTHING;
+    q->space->accepting--;
     if (err) {
+        space_standing(r, q->space, q->person->key)->submitted = false;
         waiters_answer(r, q, ERR_STORE_UNAVAILABLE, "The request could not be saved and was not accepted");
         request_forget(r, q);
         return;
@@ -123,6 +125,7 @@ static struct request *accept(struct relay *r, struct person *p, struct space *s
     st->last_submit_ms = r->now.mono_ms;
     st->submitted = true;
     q->saving = SAVING_NEW;
+    s->accepting++;
     request_save(r, q, change_of_new(q), accept_saved);
     return q;
 }

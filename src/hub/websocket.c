@@ -107,9 +107,6 @@ void websocket_close(struct websocket *w, uint16_t code, struct str reason)
     send_close(w, code, reason);
     w->close_ms = timers_now() + CLOSE_MS;
     set_timer(w, w->close_ms);
-    stream_resume(&w->conn->stream); /* to see the peer's close frame, */
-    if (w->conn->in.len)             /* which may have been read already */
-        set_timer(w, 0);
 }
 
 size_t websocket_unsent(const struct websocket *w)
@@ -266,6 +263,8 @@ void websocket_data(struct websocket *w, struct str in)
     uint64_t now = timers_now();
     size_t n = in.n;
     w->heard_ms = now;
+    if (w->pinged_ms)
+        set_timer(w, now + limits_of(w)->ping_every_ms);
     w->pinged_ms = 0;
     if (!c->in.len)
         take(w, &in);

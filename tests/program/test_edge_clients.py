@@ -1,4 +1,5 @@
 """The edge and many, distant, proxied, encrypted or departing clients (tests/ws_echo.c)."""
+import json
 import select
 import signal
 import socket
@@ -210,15 +211,32 @@ def test_websocket_over_tls(secure):
         assert c.ended()
 
 
-def test_bytes_that_openssl_holds_are_not_forgotten(certificate):
-    """More than is read in one turn, all of it there at once, and nothing after it to wake the server."""
+def send_while_stopped(e, c, data):
+    """In many small records, which are all there when the server looks, and nothing after them to wake it."""
+    e.process.send_signal(signal.SIGSTOP)
+    for i in range(0, len(data), 1000):
+        c.send(data[i : i + 1000])
+    e.process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("size", [66000, 131600, 132000, 135000])
+def test_bytes_that_openssl_holds_are_not_forgotten(certificate, size):
     with running_edge(**certificate) as e, e.connect_tls() as c:
         assert c.get("/who").status == 200
-        head = post(fields="Content-Length: 66000\r\n")
-        e.process.send_signal(signal.SIGSTOP)
-        c.send(head + b"x" * 66000)
-        e.process.send_signal(signal.SIGCONT)
-        assert c.reply().body == b"x" * 66000
+        send_while_stopped(e, c, post(fields=f"Content-Length: {size}\r\n", body=b"x" * size))
+        assert c.reply().body == b"x" * size
+
+
+def test_bytes_that_openssl_holds_are_not_forgotten_over_a_pause(certificate):
+    with running_edge(**certificate) as e, e.connect_tls() as c, e.connect_tls() as other:
+        assert c.get("/who").status == 200 and other.get("/who").status == 200
+        hold = b"GET /hold HTTP/1.1\r\nHost: a\r\n\r\n"
+        send_while_stopped(e, c, hold + post(fields="Content-Length: 132000\r\n", body=b"x" * 132000))
+        while not json.loads(other.get("/stats").body)["held"]:
+            pass
+        assert other.get("/release").body == b"1"
+        assert c.reply().body == b"released"
+        assert c.reply().body == b"x" * 132000
 
 
 def test_slow_reader_over_tls_is_told_4008(certificate):

@@ -184,6 +184,16 @@ def test_client_still_sending_gets_to_see_its_refusal(edge):
         assert c.ended()
 
 
+def test_client_that_goes_on_sending_for_long_is_not_reset(edge):
+    with edge.connect() as c:
+        c.send(post("/small", "Content-Length: 1000000\r\n"))
+        assert c.reply().status == 413
+        for _ in range(30):  # longer than a silent client would be waited for
+            select.select([], [], [], 0.1)
+            c.send(b"x" * 100)
+        assert c.ended()
+
+
 def test_early_reply_keeps_the_connection_when_the_body_is_there(edge):
     with edge.connect() as c:
         r = c.get("/early", method="POST", body=b"hello")
@@ -389,6 +399,7 @@ def test_dripping_a_head_does_not_buy_time():
             c.sock.send(head[i : i + 1])
             if select.select([c.sock], [], [], 0.01)[0]:
                 break
+        assert i < len(head) - 100
         c.sock.setblocking(True)
         assert c.reply().status == 408
 

@@ -1,96 +1,14 @@
 """The inner hop: what the web threads get to see, and what becomes of their replies (tests/ws_echo.c, /page/...)."""
-import queue
 import select
 import signal
 import socket
 import threading
+import time
 
 import pytest
 
-from edge_fixture import PATIENCE, frame, running_edge
-
-SECRET = "the-secret-of-this-start"
-
-
-class Hop:
-    """One request as a web thread has got it, and its connection."""
-
-    def __init__(self, web, sock, raw, body):
-        self.web, self.sock, self.body = web, sock, body
-        lines = raw.decode("latin-1").split("\r\n")
-        self.line = lines[0]
-        self.fields = [tuple(line.split(": ", 1)) for line in lines[1:]]
-
-    def __getitem__(self, name):
-        found = [v for n, v in self.fields if n.lower() == name.lower()]
-        assert len(found) < 2, found
-        return found[0] if found else None
-
-    def reply(self, body=b"", status="200 OK", fields="", length=True):
-        head = f"HTTP/1.1 {status}\r\n{fields}" + (f"Content-Length: {len(body)}\r\n" if length else "")
-        self.raw(head.encode() + b"\r\n" + body)
-
-    def raw(self, data):
-        self.sock.sendall(data)
-
-    def close(self):
-        self.web.gone(self.sock)
-        self.sock.shutdown(socket.SHUT_RDWR)
-        self.sock.close()
-
-
-class Web:
-    """Stands in for civetweb: hands each request to the test, which answers."""
-
-    def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.requests, self.socks, self.most = queue.Queue(), set(), 0
-        self.lock = threading.Lock()
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            with self.lock:
-                self.socks.add(sock)
-                self.most = max(self.most, len(self.socks))
-            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
-
-    def serve(self, sock):
-        held = b""
-        try:
-            while True:
-                while b"\r\n\r\n" not in held:
-                    data = sock.recv(65536)
-                    if not data:
-                        return
-                    held += data
-                head, held = held.split(b"\r\n\r\n", 1)
-                lengths = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-                n = int(lengths[0].split(b":")[1]) if lengths else 0
-                while len(held) < n:
-                    held += sock.recv(65536)
-                body, held = held[:n], held[n:]
-                self.requests.put(Hop(self, sock, head, body))
-        except OSError:
-            pass
-        finally:
-            self.gone(sock)
-
-    def gone(self, sock):
-        with self.lock:
-            self.socks.discard(sock)
-
-    def next(self):
-        return self.requests.get(timeout=PATIENCE)
-
-    def stop(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+from edge_fixture import frame, running_edge
+from inner_fixture import SECRET, Web
 
 
 @pytest.fixture
@@ -345,6 +263,58 @@ def test_web_threads_that_are_not_there():
         port = s.getsockname()[1]
     with running_edge(INNER=f"{port} 1 {SECRET}", limits={"inner_timeout_ms": 300}) as edge:
         assert ask(edge).reply().status == 504
+
+
+def test_request_that_meets_a_closing_connection_gets_another():
+    """A POST is never sent twice, so it must not be sent where the web threads have hung up already."""
+    web = Web()
+    with running_edge(INNER=f"{web.port} 1 {SECRET}") as edge:
+        c = ask(edge)
+        hop = web.next()
+        hop.reply()
+        finish(c, 200)
+        edge.process.send_signal(signal.SIGSTOP)
+        c = ask(edge, method="POST", body=b"x")  # is looked at first
+        hop.close()
+        edge.process.send_signal(signal.SIGCONT)
+        web.next().reply(b"once")
+        finish(c, 200, b"once")
+    web.stop()
+
+
+def test_web_threads_that_hang_up_at_once_are_not_stormed():
+    listener, count = socket.create_server(("127.0.0.1", 0)), 0
+
+    def hang_up():
+        nonlocal count
+        while True:
+            try:
+                listener.accept()[0].close()
+            except OSError:
+                return
+            count += 1
+
+    threading.Thread(target=hang_up, daemon=True).start()
+    with running_edge(INNER=f"{listener.getsockname()[1]} 1 {SECRET}") as edge:
+        edge.wait_for(lambda e: count >= 3)
+        before, start = count, time.monotonic()
+        for _ in range(200):
+            edge.stats()
+        assert count - before <= 2 + (time.monotonic() - start) * 12
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
+def test_client_that_half_closes_gets_its_page(pages):
+    edge, web = pages
+    c = ask(edge)
+    c.sock.shutdown(socket.SHUT_WR)
+    hop = web.next()
+    edge.stats()  # by now the end has been seen
+    hop.reply(b"page")
+    r = c.reply()
+    assert r.status == 200 and r.body == b"page"
+    assert c.ended()
 
 
 # ---- failures ----

@@ -1,0 +1,126 @@
+// What has to stay true while connections, pages and the relay itself come and go.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import {
+    CONNECTED, NOT_CONNECTED, card, pill, requestId, someText, status, submit,
+} from './person.mjs';
+import { World } from './world.mjs';
+
+let world, page;
+
+before(async () => {
+    world = await World.open();
+    await world.app(['--delay', '2-2', '--prefetch', '0']);
+    page = await world.admin.tab('/spaces/demo');
+    await pill(page, CONNECTED);
+});
+
+after(() => world?.end());
+
+test('three tabs at once each get their own result', async () => {
+    const tabs = await Promise.all([1, 2, 3].map(() => world.admin.tab('/spaces/demo')));
+    const prompts = ['first of three', 'second of three', 'third of three'];
+    const cards = await Promise.all(tabs.map((tab, i) => submit(tab, prompts[i])));
+    const ids = await Promise.all(cards.map(requestId));
+    assert.equal(new Set(ids).size, 3);
+    await Promise.all(cards.map((c) => status(c, 'Completed')));
+    for (const [i, tab] of tabs.entries()) {
+        assert.equal(await tab.locator('article.req').count(), 1);
+        assert.match(await cards[i].locator('.output').innerText(), new RegExp(prompts[i]));
+        const saved = await (await world.admin.context.request.get(`/requests/${ids[i]}.json`)).json();
+        assert.equal(saved.payload.prompt, prompts[i]);
+        await tab.close();
+    }
+});
+
+test('requests that wait show their position, which falls', async () => {
+    const first = await submit(page, 'position one');
+    const second = await submit(page, 'position two');
+    const third = await submit(page, 'position three');
+    await third.getByText('Position 2 in the queue').waitFor();
+    await page.locator('[data-stat="queue_length"]', { hasText: '2' }).waitFor();
+    await third.getByText('Next in the queue').waitFor();
+    for (const c of [first, second, third])
+        await status(c, 'Completed');
+});
+
+test('a page that is loaded again shows the running request with its text so far and goes on', async () => {
+    const id = await requestId(await submit(page, 'survives a reload'));
+    const early = await someText(card(page, 'survives a reload'));
+    await page.reload();
+    const mine = card(page, 'survives a reload');
+    await mine.locator('.output', { hasText: early.trim() }).waitFor();
+    assert.equal(await requestId(mine), id);
+    await status(mine, 'Processing');
+    await status(mine, 'Completed');
+});
+
+test('the request\'s own page follows it live', async () => {
+    const mine = await submit(page, 'watched elsewhere');
+    const id = await requestId(mine);
+    const other = await world.admin.tab(`/requests/${id}`);
+    await other.locator('#live .output', { hasText: /\S/ }).waitFor();
+    await other.locator('.page-head .badge', { hasText: 'Processing' }).waitFor();
+    await other.locator('.page-head .badge', { hasText: 'Completed' }).waitFor();
+    await other.locator('.timeline li', { hasText: 'completed' }).first().waitFor();
+    assert.equal(await other.getByRole('button', { name: 'Cancel' }).count(), 0);
+    await other.close();
+});
+
+test('Ctrl+Enter sends, Esc cancels', async () => {
+    await page.getByLabel('Prompt').fill('by keyboard alone');
+    await page.keyboard.press('Control+Enter');
+    const mine = card(page, 'by keyboard alone');
+    await status(mine, 'Processing');
+    await page.keyboard.press('Escape');
+    await status(mine, 'Cancelled');
+});
+
+test('an empty prompt is refused beside the field', async () => {
+    await page.getByLabel('Prompt').fill('  ');
+    await page.keyboard.press('Control+Enter');
+    await page.getByRole('alert').filter({ hasText: 'Write a prompt first.' }).waitFor();
+    assert.equal(await page.getByLabel('Prompt').getAttribute('aria-invalid'), 'true');
+});
+
+test('a relay that is stopped and started again: a bar says so, and the request goes on', async () => {
+    world.admin.expectFault(/console: WebSocket connection to .*ws\/client/);
+    world.admin.expectFault(/ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET/);
+    const mine = await submit(page, 'outlives the relay');
+    await someText(mine);
+    await world.relay.program.stop('SIGKILL');
+    const bar = page.locator('#connection');
+    await bar.filter({ hasText: 'Connection lost, reconnecting' }).waitFor();
+    await world.relay.serve();
+    await bar.waitFor({ state: 'hidden' });
+    await pill(page, CONNECTED);
+    await status(mine, 'Completed');
+    await status(await submit(page, 'after the relay came back'), 'Completed');
+});
+
+test('drain lets an app finish, disconnect sends it away', async () => {
+    const { page: admin } = world.admin;
+    await admin.goto(`/admin/space/edit/${world.spaceId}`);
+    await admin.getByRole('button', { name: 'Drain' }).click();
+    await admin.locator('#apps .tag', { hasText: 'draining' }).waitFor();
+    await page.locator('#reason', { hasText: /\S/ }).waitFor();
+    await admin.getByRole('button', { name: 'Disconnect' }).click();
+    await admin.getByText('The app is disconnected.').waitFor();
+});
+
+test('a space that is deleted says so where it is open', async () => {
+    await world.admin.createSpace('short-lived');
+    await world.admin.page.getByRole('link', { name: 'Open' }).click();
+    await pill(world.admin.page, NOT_CONNECTED);
+    const other = await world.admin.tab(world.admin.page.url());
+    await world.admin.page.getByRole('link', { name: 'Edit' }).click();
+    await world.admin.page.getByText('Delete this space').click();
+    await world.admin.page.getByRole('button', { name: 'Delete it for good' }).click();
+    await world.admin.page.getByText('The space is deleted.').waitFor();
+    await other.getByText('This space was removed.').waitFor();
+    await other.close();
+});
+
+test('no page did what no page may do', () => world.admin.assertNoFaults());

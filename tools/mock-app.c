@@ -1,0 +1,500 @@
+/* mock-app: an inference app without a model. It takes the requests of a space, streams words for a
+ * while and answers, so that a relay can be tried and tested. It is also the example to copy from:
+ * an app of your own is this file with another job_tick(), on top of client/client.h, which does
+ * all the talking to the relay. */
+#include "client/client.h"
+#include "client/options.h"
+#include "client/text.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/secret.h"
+#include "codec/json.h"
+
+#include <event2/event.h>
+
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TICK_MS      20   /* least time between two pieces of text */
+#define PATIENCE_MS  3000 /* SIGTERM waits so long for what runs */
+#define ANSWER_BYTES 4096
+
+struct settings {
+    const char *host, *space, *token, *ca;
+    uint32_t concurrency, prefetch;
+    double delay[2], fail_rate; /* seconds, lowest and highest; 0 to 1 */
+    uint64_t seed;              /* 0 = another one each time */
+    bool verbose, insecure;
+};
+
+struct mock {
+    struct settings set;
+    struct event_base *base;
+    struct client *client;
+    struct list waiting, running; /* jobs, oldest first */
+    size_t waiting_count, running_count;
+    uint64_t random; /* state of chance() */
+    bool leaving, connected;
+    struct event *patience;
+    int exit_code;
+};
+
+/* A request, from its arrival until we have answered it. */
+struct job {
+    struct list link; /* of mock.waiting or mock.running */
+    struct mock *mock;
+    struct client_lease lease;
+    char id[UUID_TEXT_BYTES];
+    struct buf answer;
+    size_t said; /* bytes of the answer that were streamed */
+    unsigned prompt_words, quarters;
+    uint64_t started_ms, length_ms;
+    bool running, fails;
+    struct event *timer;
+};
+
+/* ---- for a person to read ---- */
+
+static void print_queue(const struct mock *m)
+{
+    print("[QUEUE] %zu running, %zu waiting", m->running_count, m->waiting_count);
+}
+
+static void print_banner(const struct settings *s)
+{
+    print("mock-app " SPACERELAY_VERSION ", an inference app without a model");
+    print("  relay:    %s, space \"%s\"", s->host, s->space);
+    print("  at once:  %u, and %u held ready", s->concurrency, s->prefetch);
+    print("  takes:    %g to %g s; %g %% fail", s->delay[0], s->delay[1], 100 * s->fail_rate);
+}
+
+/* ---- what a model would do ---- */
+
+/* 0 <= x < 1; the same row for the same --seed (splitmix64). */
+static double chance(struct mock *m)
+{
+    uint64_t z = m->random += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
+}
+
+static unsigned count_words(struct str s)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        n += s.p[i] > ' ' && (i == 0 || s.p[i - 1] <= ' ');
+    return n;
+}
+
+static void write_answer(struct mock *m, struct str prompt, struct buf *out)
+{
+    static const char *const sentences[] = {
+        "A real model would think about this for a while; this one only counts to a few seconds.",
+        "The words arrive one by one, as they would from a model that writes from left to right.",
+        "Two things matter here: that your question reached the app, and that its answer found "
+        "you.",
+        "The relay in between has kept both of them on disk, so that neither gets lost.",
+        "If you read this on a page, everything between the two of us works.",
+    };
+    const size_t count = sizeof sentences / sizeof *sentences;
+    size_t first = (size_t)(chance(m) * (double)count);
+    buf_printf(out, "You said: “%.*s”%s", STR_ARG(text_cut(prompt, 1000)),
+               prompt.n > 1000 ? " …" : "");
+    for (size_t i = 0; i < 3; i++)
+        buf_printf(out, " %s", sentences[(first + i) % count]);
+}
+
+/* ---- jobs ---- */
+
+static void start_waiting(struct mock *m);
+
+static void leave_when_done(struct mock *m)
+{
+    if (m->leaving && m->running_count == 0 && client_unsettled(m->client) == 0)
+        client_stop(m->client);
+}
+
+static struct job *job_find(struct mock *m, struct client_lease lease)
+{
+    struct list *const lists[] = {&m->running, &m->waiting};
+    for (size_t i = 0; i < 2; i++)
+        LIST_EACH (lists[i], it) {
+            struct job *j = CONTAINER_OF(it, struct job, link);
+            if (uuid_eq(j->lease.request_id, lease.request_id) && j->lease.attempt == lease.attempt)
+                return j;
+        }
+    return NULL;
+}
+
+static void job_free(struct job *j)
+{
+    (*(j->running ? &j->mock->running_count : &j->mock->waiting_count))--;
+    list_remove(&j->link);
+    if (j->timer)
+        event_free(j->timer);
+    buf_release(&j->answer);
+    free(j);
+}
+
+static void job_done(struct job *j)
+{
+    struct mock *m = j->mock;
+    job_free(j);
+    print_queue(m);
+    start_waiting(m);
+    leave_when_done(m);
+}
+
+static void write_usage(const struct job *j, struct buf *out)
+{
+    unsigned completion = count_words(str_slice(buf_str(&j->answer).p, j->said));
+    buf_printf(out, "{\"prompt_tokens\":%u,\"completion_tokens\":%u,\"total_tokens\":%u}",
+               j->prompt_words, completion, j->prompt_words + completion);
+}
+
+static void job_fail(struct job *j, const char *code, const char *message)
+{
+    struct buf usage = BUF_INIT(200);
+    write_usage(j, &usage);
+    struct client_failure f = {
+        .code = str_of(code), .message = str_of(message), .usage = buf_str(&usage)};
+    if (!client_error(j->mock->client, j->lease, &f)) /* else nobody waits for it any more */
+        print("[RESULT] %s: %s (%s)", j->id, message, code);
+    buf_release(&usage);
+    job_done(j);
+}
+
+static void job_succeed(struct job *j)
+{
+    struct mock *m = j->mock;
+    struct buf result = BUF_INIT(16 * ANSWER_BYTES), usage = BUF_INIT(200);
+    struct now now = clock_now();
+    double seconds = (double)(now.mono_ms - j->started_ms) / 1000;
+    struct json_t *o = json_object_new();
+    json_put_str(o, "text_output", buf_str(&j->answer));
+    json_put_num(o, "confidence", round(80 + 20 * chance(m)) / 100);
+    json_put_text(o, "model_used", "mock-1");
+    json_put_num(o, "processing_time_seconds", seconds);
+    json_put_int(o, "tokens_used", j->prompt_words + count_words(buf_str(&j->answer)));
+    json_put_time(o, "timestamp", now.wall_ms);
+    json_write(&result, o);
+    json_free(o);
+    write_usage(j, &usage);
+    if (client_result(m->client, j->lease, buf_str(&result), buf_str(&usage)))
+        print("[✗] %s: the result cannot be sent", j->id);
+    else
+        print("[RESULT] %s: completed in %.2f s", j->id, seconds);
+    buf_release(&result);
+    buf_release(&usage);
+    job_done(j);
+}
+
+/* Streams the answer's words up to that part of it. */
+static void stream(struct job *j, double part)
+{
+    struct str all = buf_str(&j->answer);
+    size_t to = part >= 1 ? all.n : (size_t)((double)all.n * part);
+    while (to > j->said && to < all.n && all.p[to - 1] != ' ')
+        to--;
+    if (to > j->said)
+        client_delta(j->mock->client, j->lease, str_slice(all.p + j->said, to - j->said));
+    j->said = to > j->said ? to : j->said;
+}
+
+static void report(struct job *j, double part)
+{
+    while (j->quarters < 4 && part >= 0.25 * (j->quarters + 1)) {
+        j->quarters++;
+        struct client_progress p = {.percent = 25 * j->quarters, .message = STR("writing words")};
+        client_progress(j->mock->client, j->lease, &p);
+        print("[PROGRESS] %s: %u %%", j->id, 25 * j->quarters);
+    }
+}
+
+/* One look at the clock: say what is due by now. An app of your own gets its words from a model
+ * instead. */
+static void job_tick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct job *j = arg;
+    uint64_t elapsed = clock_now().mono_ms - j->started_ms;
+    double part = elapsed >= j->length_ms ? 1 : (double)elapsed / (double)j->length_ms;
+    if (j->fails && part >= 0.5) {
+        job_fail(j, "app_error", "The model failed, as --fail-rate asked it to");
+        return;
+    }
+    stream(j, part);
+    report(j, part);
+    if (part >= 1)
+        job_succeed(j);
+}
+
+static void job_start(struct job *j)
+{
+    struct mock *m = j->mock;
+    uint64_t every = j->length_ms / (count_words(buf_str(&j->answer)) + 1);
+    every = every < TICK_MS ? TICK_MS : every;
+    struct timeval tick = {.tv_sec = (time_t)(every / 1000),
+                           .tv_usec = (suseconds_t)(every % 1000) * 1000};
+    list_remove(&j->link);
+    list_push_back(&m->running, &j->link);
+    m->waiting_count--;
+    m->running_count++;
+    j->running = true;
+    j->started_ms = clock_now().mono_ms;
+    event_add(j->timer, &tick);
+}
+
+static void start_waiting(struct mock *m)
+{
+    while (!m->leaving && m->running_count < m->set.concurrency && !list_empty(&m->waiting))
+        job_start(CONTAINER_OF(list_first(&m->waiting), struct job, link));
+}
+
+/* ---- what the relay says (client/client.h) ---- */
+
+static struct job *job_new(struct mock *m, const struct client_request *r, struct str prompt)
+{
+    struct job *j = xcalloc(1, sizeof *j);
+    j->mock = m;
+    j->lease = r->lease;
+    uuid_format(r->lease.request_id, j->id);
+    j->answer = BUF_INIT(ANSWER_BYTES);
+    j->prompt_words = count_words(prompt);
+    const double *delay = m->set.delay;
+    j->length_ms = (uint64_t)(1000 * (delay[0] + (delay[1] - delay[0]) * chance(m)));
+    j->fails = chance(m) < m->set.fail_rate;
+    j->timer = event_new(m->base, -1, EV_PERSIST, job_tick, j);
+    write_answer(m, prompt, &j->answer);
+    list_push_back(&m->waiting, &j->link);
+    m->waiting_count++;
+    return j;
+}
+
+static void on_request(void *ctx, const struct client_request *r)
+{
+    struct mock *m = ctx;
+    struct json_t *payload = NULL;
+    struct str prompt = STR("");
+    if (json_parse(r->payload, &payload, NULL) || !json_to_str(json_at(payload, "prompt"), &prompt))
+        prompt = STR("");
+    struct job *j = job_new(m, r, prompt);
+    print("[REQUEST] %s, attempt %u, from %.*s: %.*s", j->id, r->lease.attempt,
+          STR_ARG(r->username), STR_ARG(text_cut(prompt, 100)));
+    json_free(payload);
+    start_waiting(m);
+    print_queue(m);
+}
+
+static void on_cancel(void *ctx, struct client_lease lease, struct str reason)
+{
+    struct mock *m = ctx;
+    struct job *j = job_find(m, lease);
+    if (!j)
+        return;
+    print("[CANCEL] %s: %.*s", j->id, STR_ARG(reason));
+    job_fail(j, "cancelled", "Stopped, as the relay asked");
+}
+
+static void on_settled(void *ctx, struct client_lease lease, bool accepted, struct str code)
+{
+    struct mock *m = ctx;
+    char id[UUID_TEXT_BYTES];
+    uuid_format(lease.request_id, id);
+    if (!accepted)
+        print("[RESULT] %s: the relay had no use for it (%.*s)", id, STR_ARG(code));
+    leave_when_done(m);
+}
+
+static void on_connecting(void *ctx, const char *url)
+{
+    (void)ctx;
+    print("[CONNECT] %s", url);
+}
+
+static void on_registered(void *ctx, const struct client_registered *r)
+{
+    struct mock *m = ctx;
+    m->connected = true;
+    print("[✓] Registration successful!");
+    print("Connection ID: %s", r->connection_id);
+    if (r->resumed)
+        print("%zu requests go on where they were", r->resumed);
+}
+
+static void on_refused(void *ctx, struct str code, struct str message, bool for_good)
+{
+    struct mock *m = ctx;
+    print("[✗] Registration refused: %.*s (%.*s)", STR_ARG(message), STR_ARG(code));
+    m->exit_code = for_good;
+    if (for_good)
+        client_stop(m->client);
+}
+
+static void on_lost(void *ctx, const char *words, uint64_t retry_ms)
+{
+    struct mock *m = ctx;
+    print("[✗] %s: %s. Trying again in %.1f s", m->connected ? "Connection lost" : "No connection",
+          words, (double)retry_ms / 1000);
+    m->connected = false;
+}
+
+static void on_drain(void *ctx, uint64_t reconnect_after_ms)
+{
+    (void)ctx;
+    print("The relay is going down, and expects us back in %.1f s",
+          (double)reconnect_after_ms / 1000);
+}
+
+static void on_warning(void *ctx, const char *words)
+{
+    (void)ctx;
+    print("[!] %s", words);
+}
+
+static void on_trace(void *ctx, bool out, struct str text)
+{
+    if (((struct mock *)ctx)->set.verbose)
+        print("%s %.*s", out ? "-->" : "<--", STR_ARG(text_cut(text, 1500)));
+}
+
+static void on_stopped(void *ctx)
+{
+    struct mock *m = ctx;
+    print("Stopped");
+    event_base_loopbreak(m->base);
+}
+
+/* ---- leaving ---- */
+
+static void on_patience(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    client_stop(((struct mock *)arg)->client);
+}
+
+/* First: nothing new, finish what runs; what waits goes back to the relay. Second: at once. */
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+    (void)number;
+    (void)what;
+    struct mock *m = arg;
+    if (m->leaving) { /* a moment for the closing handshake, no more */
+        client_stop(m->client);
+        event_base_loopexit(m->base, &(struct timeval){.tv_usec = 100000});
+        return;
+    }
+    print("Stopping: %zu running. Again to stop at once", m->running_count);
+    m->leaving = true;
+    client_drain(m->client);
+    event_add(m->patience, &(struct timeval){.tv_sec = PATIENCE_MS / 1000});
+    leave_when_done(m);
+}
+
+/* ---- start ---- */
+
+#define AT(field) offsetof(struct settings, field)
+static const struct option_row rows[] = {
+    {"host", "URL", OPTION_TEXT, AT(host), 0, 0, "the relay [http://localhost:5001]"},
+    {"space", "NAME", OPTION_TEXT, AT(space), 0, 0, "the space to register under"},
+    {"spaces", "NAME", OPTION_TEXT, AT(space), 0, 0, NULL},
+    {"token", "TOKEN", OPTION_TEXT, AT(token), 0, 0, "safer in SPACERELAY_TOKEN"},
+    {"concurrency", "N", OPTION_COUNT, AT(concurrency), 1, 1024, "requests worked on at once [1]"},
+    {"prefetch", "N", OPTION_COUNT, AT(prefetch), 0, 1024, "requests held ready besides [2]"},
+    {"delay", "LOW-HIGH", OPTION_RANGE, AT(delay), 0, 0, "seconds that an answer takes [1-5]"},
+    {"seed", "N", OPTION_NUMBER, AT(seed), 0, 0, "the same choices each time"},
+    {"fail-rate", "P", OPTION_PART, AT(fail_rate), 0, 0, "part that fails, 0 to 1 [0]"},
+    {"ca", "FILE", OPTION_TEXT, AT(ca), 0, 0, "authorities to trust, PEM [the system's]"},
+    {"insecure", NULL, OPTION_FLAG, AT(insecure), 0, 0, "accept any certificate; for tests"},
+    {"verbose", NULL, OPTION_FLAG, AT(verbose), 0, 0, "show every message"},
+};
+static const struct option_table table = {
+    rows, sizeof rows / sizeof *rows, "mock-app", SPACERELAY_VERSION,
+    "mock-app --space NAME [options]\nAn inference app without a model."};
+
+static const struct client_callbacks callbacks = {
+    .on_connecting = on_connecting,
+    .on_registered = on_registered,
+    .on_refused = on_refused,
+    .on_lost = on_lost,
+    .on_request = on_request,
+    .on_cancel = on_cancel,
+    .on_settled = on_settled,
+    .on_drain = on_drain,
+    .on_warning = on_warning,
+    .on_trace = on_trace,
+    .on_stopped = on_stopped,
+};
+
+static enum err dial(struct mock *m)
+{
+    const struct settings *s = &m->set;
+    struct buf why = BUF_INIT(ANSWER_BYTES);
+    struct client_options options = {.base = m->base,
+                                     .host = s->host,
+                                     .space = s->space,
+                                     .token = s->token,
+                                     .name = table.program,
+                                     .version = table.version,
+                                     .concurrency = s->concurrency,
+                                     .prefetch = s->prefetch,
+                                     .ca_file = s->ca,
+                                     .insecure = s->insecure};
+    enum err e = client_new(&options, &callbacks, m, &m->client, &why);
+    if (e)
+        options_wrong(&table, buf_cstr(&why));
+    buf_release(&why);
+    return e;
+}
+
+static void run(struct mock *m)
+{
+    struct event *term = evsignal_new(m->base, SIGTERM, on_signal, m);
+    struct event *interrupt = evsignal_new(m->base, SIGINT, on_signal, m);
+    m->patience = evtimer_new(m->base, on_patience, m);
+    m->random = m->set.seed ? m->set.seed : random_u64();
+    event_add(term, NULL);
+    event_add(interrupt, NULL);
+    print_banner(&m->set);
+    event_base_dispatch(m->base);
+    event_free(term);
+    event_free(interrupt);
+    event_free(m->patience);
+    while (!list_empty(&m->running))
+        job_free(CONTAINER_OF(list_first(&m->running), struct job, link));
+    while (!list_empty(&m->waiting))
+        job_free(CONTAINER_OF(list_first(&m->waiting), struct job, link));
+    client_free(m->client);
+}
+
+int main(int argc, char **argv)
+{
+    struct mock m = {
+        .set = {.host = "http://localhost:5001", .concurrency = 1, .prefetch = 2, .delay = {1, 5}}};
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    int done = options_read(&table, argc, argv, &m.set);
+    if (done != OPTIONS_GO_ON)
+        return done;
+    if (!m.set.space)
+        return options_wrong(&table, "--space is missing");
+    list_init(&m.waiting);
+    list_init(&m.running);
+    m.base = event_base_new();
+    if (!m.base)
+        return 1;
+    if (dial(&m))
+        m.exit_code = 2;
+    else
+        run(&m);
+    event_base_free(m.base);
+    return m.exit_code;
+}
