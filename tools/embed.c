@@ -1,7 +1,8 @@
 /* Writes the table of embedded files: embed FILE... > assets_table.c
  *
- * Each file becomes an array of bytes (a string literal has a length limit in C17) and a row of assets_table,
- * sorted by the caller. The ETag is a 64-bit FNV-1a of the content: it names a version, it protects nothing. */
+ * Each file becomes an array of bytes (a string literal has a length limit in C17) and a row of
+ * assets_table, sorted by the caller. The ETag is a 64-bit FNV-1a of the content: it names a
+ * version, it protects nothing. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>

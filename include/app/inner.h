@@ -2,8 +2,8 @@
 #ifndef APP_INNER_H
 #define APP_INNER_H
 
-/* The fields by which the edge tells a page who asks. Clients cannot set them: the edge drops every field that
- * starts with "X-Relay-" and adds its own. */
+/* The fields by which the edge tells a page who asks. Clients cannot set them: the edge drops every
+ * field that starts with "X-Relay-" and adds its own. */
 #define INNER_SECRET  "X-Relay-Secret"
 #define INNER_ADDRESS "X-Relay-Address"
 #define INNER_ORIGIN  "X-Relay-Origin"   /* scheme://host as the browser sees us */

@@ -7,7 +7,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/* Embedded at the start of what is sent. read is called by the reader's thread and owns the letter. */
+/* Embedded at the start of what is sent. read is called by the reader's thread and owns the letter.
+ */
 struct letter {
     struct letter *next;
     void (*read)(void *reader, struct letter *l);
@@ -24,7 +25,8 @@ MUST_USE enum err mailbox_init(struct mailbox *m);
 void mailbox_release(struct mailbox *m);
 /* Any thread. */
 void mailbox_post(struct mailbox *m, struct letter *l);
-/* All letters in the order of their posting, as a list; NULL when there is none. The reader's thread. */
+/* All letters in the order of their posting, as a list; NULL when there is none. The reader's
+ * thread. */
 struct letter *mailbox_take(struct mailbox *m);
 
 #endif

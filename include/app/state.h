@@ -39,7 +39,8 @@ struct app {
     size_t queued_count, queued_cap;
     struct call *calls; /* by ticket; hub's thread */
     uint64_t next_ticket;
-    uint64_t last_mono_ms, paused_ms; /* time that the process was stopped is taken out of the core's clock */
+    uint64_t last_mono_ms,
+        paused_ms; /* time that the process was stopped is taken out of the core's clock */
     pthread_mutex_t limits_lock;
     struct limits limits;
     pthread_mutex_t call_lock;

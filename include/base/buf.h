@@ -1,8 +1,9 @@
 /* A growable byte buffer with a maximum: whatever a peer can size goes through one of these.
  *
- * Bytes are appended at the end and consumed at the front. A buffer that would pass its maximum, or for which
- * memory is out, fails the append with ERR_TOO_LARGE / ERR_MEMORY, keeps what it held, and remembers the
- * failure in `failed`, so that a run of appends can be checked once at its end. Not thread-safe. */
+ * Bytes are appended at the end and consumed at the front. A buffer that would pass its maximum, or
+ * for which memory is out, fails the append with ERR_TOO_LARGE / ERR_MEMORY, keeps what it held,
+ * and remembers the failure in `failed`, so that a run of appends can be checked once at its end.
+ * Not thread-safe. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
@@ -30,7 +31,8 @@ static inline struct str buf_str(const struct buf *b) /* borrowed until the next
 }
 const char *buf_cstr(struct buf *b); /* as above, NUL-terminated; "" when memory is out */
 
-/* The appends return an error for those who want it at once; it may be ignored and `failed` read later. */
+/* The appends return an error for those who want it at once; it may be ignored and `failed` read
+ * later. */
 enum err buf_append(struct buf *b, const void *p, size_t n);
 enum err buf_str_append(struct buf *b, struct str s);
 enum err buf_puts(struct buf *b, const char *s);
@@ -48,7 +50,8 @@ MUST_USE enum err buf_reserve(struct buf *b, size_t n, char **out);
 void buf_commit(struct buf *b, size_t n);
 /* Drops n bytes at the front (n <= len). Gives large storage back when it becomes empty. */
 void buf_consume(struct buf *b, size_t n);
-/* The bytes as a heap block of exactly *n bytes plus a NUL; the buffer is left empty. NULL when memory is out. */
+/* The bytes as a heap block of exactly *n bytes plus a NUL; the buffer is left empty. NULL when
+ * memory is out. */
 char *buf_take(struct buf *b, size_t *n);
 
 #endif

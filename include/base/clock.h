@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-/* One reading of both clocks: mono_ms never goes backwards and is for deadlines; wall_ms is milliseconds since
- * 1970 UTC and is what gets stored and shown. */
+/* One reading of both clocks: mono_ms never goes backwards and is for deadlines; wall_ms is
+ * milliseconds since 1970 UTC and is what gets stored and shown. */
 struct now {
     uint64_t mono_ms;
     int64_t wall_ms;

@@ -1,8 +1,9 @@
 /* The one list of ways in which an operation can fail.
  *
- * The first group is the closed list of codes that peers see (documented at /docs/protocol); the second
- * group never leaves the program: whoever talks to a peer turns it into one of the first.
- * One table in err.c maps each to its code, its default sentence, an HTTP status and a close code. */
+ * The first group is the closed list of codes that peers see (documented at /docs/protocol); the
+ * second group never leaves the program: whoever talks to a peer turns it into one of the first.
+ * One table in err.c maps each to its code, its default sentence, an HTTP status and a close code.
+ */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
@@ -47,9 +48,11 @@ enum err {
 
 #define MUST_USE __attribute__((warn_unused_result))
 
-/* The code as peers see it, e.g. "not_found"; inside-only errors read "internal". Static storage. */
+/* The code as peers see it, e.g. "not_found"; inside-only errors read "internal". Static storage.
+ */
 const char *err_code(enum err e);
-/* A whole sentence for a person, without full stop. Static storage. Used where nothing better is known. */
+/* A whole sentence for a person, without full stop. Static storage. Used where nothing better is
+ * known. */
 const char *err_message(enum err e);
 /* HTTP status for e; 200 for OK. */
 int err_http_status(enum err e);

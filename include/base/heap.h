@@ -1,5 +1,5 @@
-/* A binary min-heap of timers whose elements know where they stand, so that one can be moved or removed in
- * O(log n). Nodes live inside the caller's structs. Not thread-safe. */
+/* A binary min-heap of timers whose elements know where they stand, so that one can be moved or
+ * removed in O(log n). Nodes live inside the caller's structs. Not thread-safe. */
 #ifndef BASE_HEAP_H
 #define BASE_HEAP_H
 

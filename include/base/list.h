@@ -1,4 +1,5 @@
-/* An intrusive doubly linked list with a sentinel head. A node is on at most one list. Not thread-safe. */
+/* An intrusive doubly linked list with a sentinel head. A node is on at most one list. Not
+ * thread-safe. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 

@@ -1,5 +1,5 @@
-/* The log: one line an event on stderr, "time level area: message". Never a secret, never a whole payload.
- * Any thread. */
+/* The log: one line an event on stderr, "time level area: message". Never a secret, never a whole
+ * payload. Any thread. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

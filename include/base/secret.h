@@ -1,6 +1,6 @@
-/* Everything secret: random bytes, password hashes, hashes of bearer secrets, signatures, keys on disk.
- * The only user of sodium.h, and of openssl/evp.h (SHA-1, for the WebSocket handshake). Any thread after
- * secret_start. */
+/* Everything secret: random bytes, password hashes, hashes of bearer secrets, signatures, keys on
+ * disk. The only user of sodium.h, and of openssl/evp.h (SHA-1, for the WebSocket handshake). Any
+ * thread after secret_start. */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
 
@@ -19,7 +19,8 @@ uint64_t random_u64(void);
 uint32_t random_below(uint32_t bound); /* uniform; 0 when bound is 0 */
 
 /* argon2id, libsodium's encoded form. Parameters: 64 MiB, 3 passes (OWASP's floor is 19 MiB and 2).
- * Takes about 100 ms and 64 MiB: web threads and the command line only, a bounded number at a time. */
+ * Takes about 100 ms and 64 MiB: web threads and the command line only, a bounded number at a time.
+ */
 #define PASSWORD_HASH_BYTES 128
 MUST_USE enum err password_hash(struct str password, char out[PASSWORD_HASH_BYTES]);
 bool password_verify(const char *hash, struct str password);
@@ -51,15 +52,15 @@ struct sign_key {
 void sign_key_from_seed(struct sign_key *k, const uint8_t seed[32]);
 void sign(const struct sign_key *k, struct str message, uint8_t signature[64]);
 bool sign_verify(const uint8_t public_key[32], struct str message, const uint8_t signature[64]);
-/* Reads the key from path, or makes one there with mode 0600. ERR_IO, ERR_SYNTAX; ERR_FORBIDDEN when the file's
- * mode lets others read it. */
+/* Reads the key from path, or makes one there with mode 0600. ERR_IO, ERR_SYNTAX; ERR_FORBIDDEN
+ * when the file's mode lets others read it. */
 MUST_USE enum err sign_key_load(struct sign_key *k, const char *path);
 void secret_wipe(void *p, size_t n);
 
 void sha1(const void *p, size_t n, uint8_t out[20]);
 
-/* base64 (RFC 4648 section 4, with padding) and base64url (section 5, without). Decoding is strict: no blanks,
- * canonical padding and trailing bits. ERR_SYNTAX. */
+/* base64 (RFC 4648 section 4, with padding) and base64url (section 5, without). Decoding is strict:
+ * no blanks, canonical padding and trailing bits. ERR_SYNTAX. */
 enum err base64_append(struct buf *b, const void *p, size_t n);
 enum err base64url_append(struct buf *b, const void *p, size_t n);
 MUST_USE enum err base64_decode(struct str s, struct buf *out);

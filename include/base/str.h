@@ -27,12 +27,14 @@ bool str_ends(struct str s, struct str suffix);
 int str_cmp(struct str a, struct str b); /* bytewise, shorter first */
 /* Without blanks (space, tab) at both ends. */
 struct str str_trim(struct str s);
-/* Splits at the first sep: head before it, rest after it. False when there is no sep (head = s, rest = ""). */
+/* Splits at the first sep: head before it, rest after it. False when there is no sep (head = s,
+ * rest = ""). */
 bool str_split(struct str s, char sep, struct str *head, struct str *rest);
 /* Position of c, or s.n. */
 size_t str_find(struct str s, char c);
 
-/* A whole decimal number, no sign, no blanks, no leading zero (but "0"), at most max. ERR_SYNTAX otherwise. */
+/* A whole decimal number, no sign, no blanks, no leading zero (but "0"), at most max. ERR_SYNTAX
+ * otherwise. */
 MUST_USE enum err str_to_u64(struct str s, uint64_t max, uint64_t *out);
 /* As above with an optional leading '-', between min and max. */
 MUST_USE enum err str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out);
@@ -41,8 +43,8 @@ MUST_USE enum err str_to_duration_ms(struct str s, int64_t *out);
 
 /* True when s is well-formed UTF-8 (RFC 3629: no surrogates, no overlongs, at most U+10FFFF). */
 bool utf8_valid(const void *p, size_t n);
-/* Streaming form for text that arrives in pieces: *state starts at 0; false as soon as it can no longer be
- * valid. When the text has ended it was complete only if *state is 0. */
+/* Streaming form for text that arrives in pieces: *state starts at 0; false as soon as it can no
+ * longer be valid. When the text has ended it was complete only if *state is 0. */
 bool utf8_feed(uint32_t *state, const void *p, size_t n);
 /* True when s holds an ASCII control character (below 0x20, or 0x7f) or U+0080..U+009F. */
 bool str_has_control(struct str s);
@@ -52,7 +54,8 @@ void hex_encode(const void *p, size_t n, char *out);
 /* Exactly n bytes from 2*n hex digits, either case. ERR_SYNTAX. */
 MUST_USE enum err hex_decode(struct str s, void *out, size_t n);
 
-/* Copies s into a fixed array and terminates it; false (and an empty array) when it does not fit. */
+/* Copies s into a fixed array and terminates it; false (and an empty array) when it does not fit.
+ */
 bool str_copy(char *array, size_t array_bytes, struct str s);
 /* A heap copy, NUL-terminated; aborts when memory is out (small strings only). Free with free(). */
 char *str_dup(struct str s);

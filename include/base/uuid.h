@@ -1,8 +1,9 @@
 /* UUIDv7 (RFC 9562 section 5.7) as the program's only kind of id, and the integer hidden in it.
  *
- * Layout: 48 bits of wall milliseconds; 12 bits rand_a and the top 3 bits of rand_b form a 15-bit counter within
- * the millisecond (section 6.2, method 1); the 59 bits that remain are random. Timestamp and counter together are
- * the row key: unique in one database, ascending, 63 bits, so no table needs an index on a blob. */
+ * Layout: 48 bits of wall milliseconds; 12 bits rand_a and the top 3 bits of rand_b form a 15-bit
+ * counter within the millisecond (section 6.2, method 1); the 59 bits that remain are random.
+ * Timestamp and counter together are the row key: unique in one database, ascending, 63 bits, so no
+ * table needs an index on a blob. */
 #ifndef BASE_UUID_H
 #define BASE_UUID_H
 

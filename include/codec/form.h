@@ -1,5 +1,5 @@
-/* application/x-www-form-urlencoded, for bodies and query strings (WHATWG URL standard), and multipart/form-data is
- * not taken. Pure. */
+/* application/x-www-form-urlencoded, for bodies and query strings (WHATWG URL standard), and
+ * multipart/form-data is not taken. Pure. */
 #ifndef CODEC_FORM_H
 #define CODEC_FORM_H
 
@@ -17,7 +17,8 @@ struct form {
     char *storage;
 };
 
-/* ERR_SYNTAX: bad percent escape, invalid UTF-8, NUL, or more than FORM_FIELDS_MAX fields. ERR_MEMORY. */
+/* ERR_SYNTAX: bad percent escape, invalid UTF-8, NUL, or more than FORM_FIELDS_MAX fields.
+ * ERR_MEMORY. */
 MUST_USE enum err form_parse(struct form *f, struct str body);
 void form_release(struct form *f);
 /* The first field of that name; NULL when absent. */

@@ -1,5 +1,6 @@
-/* HTTP/1.1 messages, strictly (RFC 9112): exactly one way to find the end of a message, everything else is refused.
- * Pure: no socket, no clock. Used by the edge for requests, by the inner hop and the client library for replies. */
+/* HTTP/1.1 messages, strictly (RFC 9112): exactly one way to find the end of a message, everything
+ * else is refused. Pure: no socket, no clock. Used by the edge for requests, by the inner hop and
+ * the client library for replies. */
 #ifndef CODEC_HTTP_H
 #define CODEC_HTTP_H
 
@@ -38,9 +39,9 @@ struct http_head {
     /* request */
     enum http_method method;
     struct str method_text, target; /* target as sent: origin-form, or "*" with OPTIONS */
-    struct str path;                /* percent-decoded, "/" first, no NUL, no "." or ".." segments left */
-    struct str query;               /* after '?', raw; "" when none */
-    struct str host;                /* validated; the authority of absolute-form wins (RFC 9112 section 3.2.2) */
+    struct str path;  /* percent-decoded, "/" first, no NUL, no "." or ".." segments left */
+    struct str query; /* after '?', raw; "" when none */
+    struct str host;  /* validated; the authority of absolute-form wins (RFC 9112 section 3.2.2) */
     bool expect_continue;
     /* reply */
     unsigned status;
@@ -56,17 +57,21 @@ struct http_head {
 
 void http_head_release(struct http_head *h);
 
-/* Parses a whole head at the start of `in`. OK: *used bytes belong to it and all strings point into `in` (which must
- * stay) or into the head. ERR_AGAIN: not complete yet. ERR_SYNTAX: *status is what to answer (400, 414, 431, 501, 505)
- * and *why a short static sentence; the connection must be closed. Refused with 400 among others: bare CR or LF,
- * NUL and control characters, obs-fold, blanks before ':', no, doubled or malformed Host, Content-Length with
- * Transfer-Encoding, two or malformed Content-Lengths, any Transfer-Encoding but exactly "chunked", a chunked 1.0
- * request. A body with GET or HEAD is taken. Leading empty lines (at most 1) are skipped. */
-MUST_USE enum err http_parse_request(struct str in, const struct http_limits *limits, struct http_head *out,
-                                     size_t *used, unsigned *status, const char **why);
-/* As above for a reply. request_method tells whether it may have a body. 1xx heads come out like others. */
-MUST_USE enum err http_parse_reply(struct str in, const struct http_limits *limits, enum http_method request_method,
-                                   struct http_head *out, size_t *used, const char **why);
+/* Parses a whole head at the start of `in`. OK: *used bytes belong to it and all strings point into
+ * `in` (which must stay) or into the head. ERR_AGAIN: not complete yet. ERR_SYNTAX: *status is what
+ * to answer (400, 414, 431, 501, 505) and *why a short static sentence; the connection must be
+ * closed. Refused with 400 among others: bare CR or LF, NUL and control characters, obs-fold,
+ * blanks before ':', no, doubled or malformed Host, Content-Length with Transfer-Encoding, two or
+ * malformed Content-Lengths, any Transfer-Encoding but exactly "chunked", a chunked 1.0 request. A
+ * body with GET or HEAD is taken. Leading empty lines (at most 1) are skipped. */
+MUST_USE enum err http_parse_request(struct str in, const struct http_limits *limits,
+                                     struct http_head *out, size_t *used, unsigned *status,
+                                     const char **why);
+/* As above for a reply. request_method tells whether it may have a body. 1xx heads come out like
+ * others. */
+MUST_USE enum err http_parse_reply(struct str in, const struct http_limits *limits,
+                                   enum http_method request_method, struct http_head *out,
+                                   size_t *used, const char **why);
 
 /* The first field of that name (any case); NULL when there is none. */
 const struct str *http_field(const struct http_head *h, struct str name);
@@ -80,7 +85,7 @@ bool http_cookie(const struct http_head *h, struct str name, struct str *value);
 /* A body under way. */
 struct http_body {
     enum http_framing framing;
-    uint64_t left;     /* of the length, or of the chunk */
+    uint64_t left; /* of the length, or of the chunk */
     uint64_t max, seen;
     int state;         /* of the chunk parser */
     size_t line_bytes; /* of the chunk or trailer line under way */
@@ -89,9 +94,10 @@ struct http_body {
 };
 /* max: the most body bytes to take. */
 void http_body_init(struct http_body *b, const struct http_head *h, uint64_t max);
-/* Takes bytes from *in (advancing it), appends body bytes to out. OK: the body is complete. ERR_AGAIN: more is needed.
- * ERR_TOO_LARGE: past max (413). ERR_SYNTAX: odd chunk framing (400). Chunk extensions and trailers are read and
- * dropped; an extension or trailer line holds at most 4096 bytes, trailers 16 KiB together. */
+/* Takes bytes from *in (advancing it), appends body bytes to out. OK: the body is complete.
+ * ERR_AGAIN: more is needed. ERR_TOO_LARGE: past max (413). ERR_SYNTAX: odd chunk framing (400).
+ * Chunk extensions and trailers are read and dropped; an extension or trailer line holds at most
+ * 4096 bytes, trailers 16 KiB together. */
 MUST_USE enum err http_body_feed(struct http_body *b, struct str *in, struct buf *out);
 
 /* "OK", "Not Found", ...; "Unknown" for others. */

@@ -1,5 +1,6 @@
-/* JSON as trees, for what is small: the only user of jansson.h. Larger things are scanned (codec/json_scan.h).
- * Used by codecs, the templates' contexts and the command line's --json. Any thread, no shared values. */
+/* JSON as trees, for what is small: the only user of jansson.h. Larger things are scanned
+ * (codec/json_scan.h). Used by codecs, the templates' contexts and the command line's --json. Any
+ * thread, no shared values. */
 #ifndef CODEC_JSON_H
 #define CODEC_JSON_H
 
@@ -10,28 +11,31 @@
 /* An owned or borrowed JSON value; jansson's own struct, so that nothing is wrapped twice. */
 struct json_t;
 
-/* Rejects duplicate keys, invalid UTF-8, trailing bytes, depth past 64. ERR_BAD_JSON; why (may be NULL) gets a
- * sentence. Free with json_free. */
+/* Rejects duplicate keys, invalid UTF-8, trailing bytes, depth past 64. ERR_BAD_JSON; why (may be
+ * NULL) gets a sentence. Free with json_free. */
 MUST_USE enum err json_parse(struct str text, struct json_t **out, struct buf *why);
 void json_free(struct json_t *j);
 
-/* Building; all take ownership of values given, abort when memory is out. Strings must be valid UTF-8 (invalid bytes
- * become U+FFFD). */
+/* Building; all take ownership of values given, abort when memory is out. Strings must be valid
+ * UTF-8 (invalid bytes become U+FFFD). */
 struct json_t *json_object_new(void);
 struct json_t *json_array_new(void);
-struct json_t *json_put(struct json_t *object, const char *key, struct json_t *value_given); /* returns value */
-struct json_t *json_add(struct json_t *array, struct json_t *value_given);                   /* returns value */
+struct json_t *json_put(struct json_t *object, const char *key,
+                        struct json_t *value_given);                       /* returns value */
+struct json_t *json_add(struct json_t *array, struct json_t *value_given); /* returns value */
 void json_put_str(struct json_t *object, const char *key, struct str s);
 void json_put_text(struct json_t *object, const char *key, const char *s);
 void json_put_int(struct json_t *object, const char *key, int64_t n);
 void json_put_num(struct json_t *object, const char *key, double n);
 void json_put_bool(struct json_t *object, const char *key, bool b);
 void json_put_null(struct json_t *object, const char *key);
-void json_put_time(struct json_t *object, const char *key, int64_t wall_ms); /* RFC 3339; null when 0 */
+void json_put_time(struct json_t *object, const char *key,
+                   int64_t wall_ms); /* RFC 3339; null when 0 */
 
 /* Reading. Borrowed from the tree. */
-struct json_t *json_at(const struct json_t *object, const char *key); /* NULL when absent or no object */
-size_t json_count(const struct json_t *array);                        /* 0 when no array */
+struct json_t *json_at(const struct json_t *object,
+                       const char *key);       /* NULL when absent or no object */
+size_t json_count(const struct json_t *array); /* 0 when no array */
 struct json_t *json_nth(const struct json_t *array, size_t i);
 bool json_is_object(const struct json_t *j);
 bool json_is_array(const struct json_t *j);
@@ -41,7 +45,8 @@ bool json_to_int(const struct json_t *j, int64_t *out);    /* false: not an inte
 bool json_to_num(const struct json_t *j, double *out);
 bool json_to_bool(const struct json_t *j, bool *out);
 /* Visits members in the order they were put. */
-void json_each(const struct json_t *object, void (*visit)(void *ctx, const char *key, struct json_t *v), void *ctx);
+void json_each(const struct json_t *object,
+               void (*visit)(void *ctx, const char *key, struct json_t *v), void *ctx);
 
 enum err json_write(struct buf *b, const struct json_t *j);        /* compact */
 enum err json_write_pretty(struct buf *b, const struct json_t *j); /* for a person */

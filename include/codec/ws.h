@@ -1,8 +1,9 @@
-/* RFC 6455 without I/O: bytes in, messages out, for both roles. Pure: no socket, no clock. Not thread-safe.
+/* RFC 6455 without I/O: bytes in, messages out, for both roles. Pure: no socket, no clock. Not
+ * thread-safe.
  *
- * Everything that can be judged from a frame's header is judged there (reserved bits, opcode, mask, minimal length,
- * control frames, size of message, number of fragments), before a byte of payload is stored. Text is checked as UTF-8
- * while it arrives, across fragments. */
+ * Everything that can be judged from a frame's header is judged there (reserved bits, opcode, mask,
+ * minimal length, control frames, size of message, number of fragments), before a byte of payload
+ * is stored. Text is checked as UTF-8 while it arrives, across fragments. */
 #ifndef CODEC_WS_H
 #define CODEC_WS_H
 
@@ -22,14 +23,15 @@ enum ws_opcode {
 };
 
 struct ws_limits {
-    size_t message_bytes;    /* larger: 1009 */
+    size_t message_bytes;     /* larger: 1009 */
     size_t message_fragments; /* more: 1009 */
 };
 
 struct ws_message {
     enum ws_opcode opcode; /* text, binary, close, ping, pong */
-    struct str data;       /* whole payload, borrowed until the next ws_next or ws_clear; close: the reason */
-    uint16_t close_code;   /* close: 1005 when the frame had none */
+    struct str
+        data; /* whole payload, borrowed until the next ws_next or ws_release; close: the reason */
+    uint16_t close_code; /* close: 1005 when the frame had none */
 };
 
 struct ws_decoder {
@@ -52,25 +54,30 @@ struct ws_decoder {
 void ws_init(struct ws_decoder *d, enum ws_role role, struct ws_limits limits);
 void ws_release(struct ws_decoder *d);
 
-/* Takes bytes from *in (advancing it) until a message is complete (OK, *out filled), the bytes are used up
- * (ERR_AGAIN), or the peer broke the protocol (ERR_SYNTAX, fail_code set; the decoder takes nothing more), or memory is
- * out (ERR_MEMORY). Control frames between fragments come out as they arrive. After a close frame every further byte is
- * swallowed (ERR_AGAIN). */
+/* Takes bytes from *in (advancing it) until a message is complete (OK, *out filled), the bytes are
+ * used up (ERR_AGAIN), or the peer broke the protocol (ERR_SYNTAX, fail_code set; the decoder takes
+ * nothing more), or memory is out (ERR_MEMORY). Control frames between fragments come out as they
+ * arrive. After a close frame every further byte is swallowed (ERR_AGAIN). */
 MUST_USE enum err ws_next(struct ws_decoder *d, struct str *in, struct ws_message *out);
-/* True between the first byte of a message (or frame) and its last: for the limits on idle time and pace. */
+/* True between the first byte of a message (or frame) and its last: for the limits on idle time and
+ * pace. */
 bool ws_under_way(const struct ws_decoder *d);
 
-/* One whole frame, FIN set. mask is NULL for a server; 4 random bytes for a client. Fails as buf_append does. */
-enum err ws_encode(struct buf *out, enum ws_opcode opcode, struct str data, const unsigned char mask[4]);
+/* One whole frame, FIN set. mask is NULL for a server; 4 random bytes for a client. Fails as
+ * buf_append does. */
+enum err ws_encode(struct buf *out, enum ws_opcode opcode, struct str data,
+                   const unsigned char mask[4]);
 /* A server's frame as shared bytes, for one or many outputs. NULL when memory is out. */
 struct bytes *ws_frame(enum ws_opcode opcode, struct str data);
 /* A close frame: code 0 sends none; the reason is cut to 123 bytes at a code point. */
-enum err ws_encode_close(struct buf *out, uint16_t code, struct str reason, const unsigned char mask[4]);
-/* True for codes that may stand in a close frame (RFC 6455 section 7.4 and IANA's registry, 3000-4999). */
+enum err ws_encode_close(struct buf *out, uint16_t code, struct str reason,
+                         const unsigned char mask[4]);
+/* True for codes that may stand in a close frame (RFC 6455 section 7.4 and IANA's registry,
+ * 3000-4999). */
 bool ws_close_code_valid(uint16_t code);
 
-/* Sec-WebSocket-Accept for a Sec-WebSocket-Key (28 characters and a NUL). ERR_SYNTAX when the key is not the base64
- * of 16 bytes. */
+/* Sec-WebSocket-Accept for a Sec-WebSocket-Key (28 characters and a NUL). ERR_SYNTAX when the key
+ * is not the base64 of 16 bytes. */
 #define WS_ACCEPT_BYTES 29
 MUST_USE enum err ws_accept(struct str key, char out[WS_ACCEPT_BYTES]);
 

@@ -1,6 +1,6 @@
-/* The waiting requests of a space, in the order of (turn, number), with ranks: adding, removing, finding the first and
- * telling a position are O(log n). A treap whose nodes live inside the requests; its priorities are a hash of the number,
- * so that no randomness is needed. */
+/* The waiting requests of a space, in the order of (turn, number), with ranks: adding, removing,
+ * finding the first and telling a position are O(log n). A treap whose nodes live inside the
+ * requests; its priorities are a hash of the number, so that no randomness is needed. */
 #ifndef CORE_QUEUE_H
 #define CORE_QUEUE_H
 
@@ -28,7 +28,8 @@ static inline bool queue_holds(const struct queue_node *n)
 {
     return n->count != 0;
 }
-/* turn and number are set by the caller and must stay as they are while the node is in the queue. */
+/* turn and number are set by the caller and must stay as they are while the node is in the queue.
+ */
 void queue_add(struct queue *q, struct queue_node *n);
 void queue_remove(struct queue *q, struct queue_node *n);
 struct queue_node *queue_first(const struct queue *q); /* NULL when empty */

@@ -1,14 +1,16 @@
-/* The core: spaces, queues, requests, leases, sessions, presence, limits; as one state machine without I/O.
+/* The core: spaces, queues, requests, leases, sessions, presence, limits; as one state machine
+ * without I/O.
  *
  *     relay_step(relay, event, now, effects)
  *     relay_tick(relay, now, effects)
  *
- * Events are plain structs; what has to be done about them comes out as effects: data, in the order in which they
- * must be carried out. No socket, SQL, JSON, clock, randomness, thread or lock in here. One thread only (the hub's).
+ * Events are plain structs; what has to be done about them comes out as effects: data, in the order
+ * in which they must be carried out. No socket, SQL, JSON, clock, randomness, thread or lock in
+ * here. One thread only (the hub's).
  *
- * Durable before acknowledged: whatever is acknowledged or shown as final was a SAVE effect first, and its EVENT_SAVED
- * has come back. Pointers inside effects are borrowed from the relay until the next step or tick, except where
- * they are said to be given away. */
+ * Durable before acknowledged: whatever is acknowledged or shown as final was a SAVE effect first,
+ * and its EVENT_SAVED has come back. Pointers inside effects are borrowed from the relay until the
+ * next step or tick, except where they are said to be given away. */
 #ifndef CORE_RELAY_H
 #define CORE_RELAY_H
 
@@ -24,8 +26,8 @@ struct relay;
 /* ---- events ---- */
 
 enum event_kind {
-    EVENT_APP_MESSAGE, /* conn, app_msg; for register also token_state, claims, address, authorization */
-    EVENT_APP_GONE,    /* conn, clean: it sent a close frame (ends the grace at once) */
+    EVENT_APP_MESSAGE,    /* conn, app_msg; for register also token_state, claims, address */
+    EVENT_APP_GONE,       /* conn, clean: it sent a close frame (ends the grace at once) */
     EVENT_CLIENT_MESSAGE, /* conn, who, client_msg */
     EVENT_UNWATCH,        /* topic: one watcher fewer (unsubscribed, or its socket is gone) */
     EVENT_COMMAND,        /* ticket, command */
@@ -57,7 +59,8 @@ struct event {
     const struct client_msg *client_msg;
     const struct identity *who;
     struct topic_id topic;
-    uint64_t random; /* 8 fresh random bytes with every submit, register and command: ids are made of them */
+    uint64_t random; /* 8 fresh random bytes with every submit, register and command: ids are made
+                        of them */
     /* commands */
     uint64_t ticket;
     const struct command *command;
@@ -70,16 +73,18 @@ struct event {
 /* ---- effects ---- */
 
 enum effect_kind {
-    EFFECT_APP_SEND,      /* conn, app_out */
-    EFFECT_CLOSE,         /* conn, close_code, reason: after what was sent to it */
-    EFFECT_CLOSE_PERSON,  /* user_key, session_key (0 = all of the user's), close_code: sockets of that person */
-    EFFECT_CLIENT_SEND,   /* conn, client_out. For SUBSCRIBED the hub adds the socket to the topic; when that socket
-                             watches it already, or is gone, the hub must answer with EVENT_UNWATCH */
-    EFFECT_PUBLISH,       /* topic, topic_event: to all watchers */
-    EFFECT_SAVE,          /* change: given away */
-    EFFECT_LOAD,          /* load_id, request_id */
-    EFFECT_REPLY,         /* ticket, reply (its heap parts are given away) */
-    EFFECT_SETTING,       /* setting: has changed; the app layer applies it (limits) */
+    EFFECT_APP_SEND,     /* conn, app_out */
+    EFFECT_CLOSE,        /* conn, close_code, reason: after what was sent to it */
+    EFFECT_CLOSE_PERSON, /* user_key, session_key (0 = all of the user's), close_code: sockets of
+                            that person */
+    EFFECT_CLIENT_SEND,  /* conn, client_out. For SUBSCRIBED the hub adds the socket to the topic;
+                            when that socket  watches it already, or is gone, the hub must answer
+                            with  EVENT_UNWATCH */
+    EFFECT_PUBLISH,      /* topic, topic_event: to all watchers */
+    EFFECT_SAVE,         /* change: given away */
+    EFFECT_LOAD,         /* load_id, request_id */
+    EFFECT_REPLY,        /* ticket, reply (its heap parts are given away) */
+    EFFECT_SETTING,      /* setting: has changed; the app layer applies it (limits) */
     EFFECT__MAX
 };
 
@@ -108,15 +113,16 @@ void effects_release(struct effects *e);
 
 /* ---- life ---- */
 
-/* limits are copied. epoch is random; it seeds nothing but ids. */
+/* limits are copied. */
 struct relay *relay_new(const struct limits *limits);
 void relay_free(struct relay *r);
 void relay_set_limits(struct relay *r, const struct limits *limits);
 
-/* Restoring what was stored, before the first step: users and spaces first, then tokens, sessions, settings, then
- * unfinished requests in the order of their keys. A request that was processing waits for its app as a lease without a
- * connection (the app's instance is not stored: any app with a valid token of its space may resume it by naming
- * request and attempt). Records are copied; bytes are counted up. */
+/* Restoring what was stored, before the first step: users and spaces first, then tokens, sessions,
+ * settings, then unfinished requests in the order of their keys. A request that was processing
+ * waits for its app as a lease without a connection (the app's instance is not stored: any app with
+ * a valid token of its space may resume it by naming request and attempt). Records are copied;
+ * bytes are counted up. */
 void relay_restore_user(struct relay *r, const struct user_record *u);
 void relay_restore_space(struct relay *r, const struct space_record *s);
 void relay_restore_token(struct relay *r, const struct token_record *t);
@@ -125,12 +131,14 @@ void relay_restore_setting(struct relay *r, const struct setting_record *s);
 void relay_restore_request(struct relay *r, const struct request_record *q);
 
 void relay_step(struct relay *r, const struct event *e, struct now now, struct effects *out);
-/* Carries out what is due. Returns the milliseconds until it wants to be called again (at most 1000). */
+/* Carries out what is due. Returns the milliseconds until it wants to be called again (at most
+ * 1000). */
 uint64_t relay_tick(struct relay *r, struct now now, struct effects *out);
 
 /* ---- questions that change nothing (but note when a session was last used) ---- */
 
-/* The person behind a session cookie's hash. False when there is none, it has ended, or the user is disabled. */
+/* The person behind a session cookie's hash. False when there is none, it has ended, or the user is
+ * disabled. */
 bool relay_identify(struct relay *r, const struct hash *cookie, struct now now, struct effects *out,
                     struct identity *who);
 /* True while nobody is admin: only /setup is served then. */
@@ -139,7 +147,8 @@ bool relay_needs_setup(const struct relay *r);
 const char *relay_setting(const struct relay *r, const char *name, const char *fallback);
 /* Work that a shutdown waits for: saves under way. */
 size_t relay_saves_pending(const struct relay *r);
-/* The wall time of the id's making and whether the counts kept beside the lists equal a recount: for tests. */
+/* The wall time of the id's making and whether the counts kept beside the lists equal a recount:
+ * for tests. */
 bool relay_consistent(const struct relay *r);
 
 #endif

@@ -1,4 +1,5 @@
-/* The core's inside: its structs and what its files call of each other. Nobody else includes this. */
+/* The core's inside: its structs and what its files call of each other. Nobody else includes this.
+ */
 #ifndef CORE_STATE_H
 #define CORE_STATE_H
 
@@ -120,13 +121,7 @@ struct app_conn {
 
 /* ---- requests ---- */
 
-enum saving {
-    SAVING_NOTHING,
-    SAVING_NEW,
-    SAVING_ATTEMPT,
-    SAVING_QUEUED,
-    SAVING_FINAL
-};
+enum saving { SAVING_NOTHING, SAVING_NEW, SAVING_ATTEMPT, SAVING_QUEUED, SAVING_FINAL };
 
 enum cause { BY_APP, BY_PERSON, BY_RELAY };
 
@@ -153,8 +148,9 @@ struct request {
     struct space *space;
     struct person *person;
     enum saving saving;
-    struct ending end;      /* while saving QUEUED or FINAL, or waiting to try that again */
-    bool end_wanted;        /* end is to be saved (again) when the timer fires or the present save is done */
+    struct ending end; /* while saving QUEUED or FINAL, or waiting to try that again */
+    bool end_wanted; /* end is to be saved (again) when the timer fires or the present save is done
+                      */
     struct waiter *waiters; /* of a submit or of cancels */
     bool cancel_wanted;
     bool lingering; /* final for people, but its slot is still taken */
@@ -262,7 +258,7 @@ struct relay {
     struct heap timers;
     struct timer admin_timer, hourly_timer, wake_timer;
     unsigned admin_watchers;
-    struct list to_match; /* spaces */
+    struct list to_match;  /* spaces */
     struct list graveyard; /* requests to be freed at the next step */
     struct stats stats;
     struct arena_block *arena; /* what effects borrow; emptied at the next step */
@@ -304,7 +300,8 @@ void submit_message(struct relay *r, const struct event *e);
 void submit_command(struct relay *r, const struct event *e);
 void cancel_message(struct relay *r, const struct event *e);
 void cancel_command(struct relay *r, const struct event *e);
-void cancel_loaded(struct relay *r, const struct load *l, enum err err, const struct request_record *rec);
+void cancel_loaded(struct relay *r, const struct load *l, enum err err,
+                   const struct request_record *rec);
 
 /* ending.c: how a request leaves its app */
 void request_end(struct relay *r, struct request *q, const struct ending *end);
@@ -327,7 +324,8 @@ void frame_progress(struct relay *r, struct app_conn *a, const struct app_msg *m
 void frame_delta(struct relay *r, struct app_conn *a, const struct app_msg *m);
 void frame_result(struct relay *r, struct app_conn *a, const struct app_msg *m);
 void frame_error(struct relay *r, struct app_conn *a, const struct app_msg *m);
-void frame_loaded(struct relay *r, const struct load *l, enum err err, const struct request_record *rec);
+void frame_loaded(struct relay *r, const struct load *l, enum err err,
+                  const struct request_record *rec);
 void send_ack(struct relay *r, uint64_t conn, struct lease_ref lease, enum err code);
 
 /* text.c */
@@ -374,7 +372,8 @@ void show_positions_soon(struct relay *r, struct space *s);
 void show_timers_init(struct space *s);
 void space_fill_view(const struct space *s, struct space_view *v);
 void request_fill_view(struct relay *r, struct request *q, struct request_view *v, unsigned fields);
-struct request_view *view_of_record(struct relay *r, const struct request_record *rec, struct str space_name);
+struct request_view *view_of_record(struct relay *r, const struct request_record *rec,
+                                    struct str space_name);
 void show_state(struct relay *r, struct request *q, unsigned fields, unsigned gone);
 void show_progress(struct relay *r, struct request *q, unsigned fields);
 void show_delta(struct relay *r, struct request *q, struct str text);
@@ -383,9 +382,10 @@ void show_final(struct relay *r, struct request *q);
 /* watch.c */
 void watch_message(struct relay *r, const struct event *e);
 void watch_ended(struct relay *r, const struct event *e);
-void watch_loaded(struct relay *r, const struct load *l, enum err err, const struct request_record *rec);
-void send_client_error(struct relay *r, uint64_t conn, struct str ref, enum err code, struct str message,
-                       uint64_t retry_after_ms);
+void watch_loaded(struct relay *r, const struct load *l, enum err err,
+                  const struct request_record *rec);
+void send_client_error(struct relay *r, uint64_t conn, struct str ref, enum err code,
+                       struct str message, uint64_t retry_after_ms);
 void admin_timer_fired(struct relay *r, struct timer *t);
 
 /* stats.c */
@@ -405,12 +405,12 @@ unsigned admins_count(const struct relay *r, const struct person *but);
 /* commands.c and the files of one kind of command each */
 void command_run(struct relay *r, const struct event *e);
 struct reply *reply_send(struct relay *r, uint64_t ticket, enum err err, const char *message);
-struct audit_record *audit_new(struct relay *r, const struct command *c, const char *action, struct str subject,
-                               const char *detail);
+struct audit_record *audit_new(struct relay *r, const struct command *c, const char *action,
+                               struct str subject, const char *detail);
 void command_saved(struct relay *r, struct save *s, enum err err);
 typedef void command_fn(struct relay *r, const struct event *e);
-command_fn command_setup, command_user_add, command_user_password, command_user_rehash, command_user_disable,
-    command_user_role, command_user_language;
+command_fn command_setup, command_user_add, command_user_password, command_user_rehash,
+    command_user_disable, command_user_role, command_user_language;
 command_fn command_space_add, command_space_edit, command_space_remove;
 command_fn command_token_add, command_token_revoke;
 command_fn command_app_drain, command_app_kick;

@@ -1,6 +1,7 @@
-/* The edge: the one public port. Accepts connections (TLS when given a certificate), parses HTTP/1.1 strictly, and only
- * when a request is complete hands it on: to the hub's own handlers, to a WebSocket, or to the web threads over the
- * inner hop. Knows nothing of the relay: what goes where is the handler's word. Hub thread only. */
+/* The edge: the one public port. Accepts connections (TLS when given a certificate), parses
+ * HTTP/1.1 strictly, and only when a request is complete hands it on: to the hub's own handlers, to
+ * a WebSocket, or to the web threads over the inner hop. Knows nothing of the relay: what goes
+ * where is the handler's word. Hub thread only. */
 #ifndef HUB_EDGE_H
 #define HUB_EDGE_H
 
@@ -25,8 +26,9 @@ struct edge_handler {
     enum edge_route (*route)(void *ctx, struct exchange *x, uint64_t *max_body);
     /* The request is complete: reply now, or keep x and reply later. */
     void (*answer)(void *ctx, struct exchange *x);
-    /* A well-formed WebSocket handshake (key, version 13, Upgrade, Connection; others have got 400 or 426 with
-     * Sec-WebSocket-Version already): websocket_accept, or exchange_reply with an error. */
+    /* A well-formed WebSocket handshake (key, version 13, Upgrade, Connection; others have got 400
+     * or 426 with Sec-WebSocket-Version already): websocket_accept, or exchange_reply with an
+     * error. */
     void (*socket)(void *ctx, struct exchange *x);
     /* The client has gone before the reply: x ends after this call. May be NULL. */
     void (*abandoned)(void *ctx, struct exchange *x);
@@ -38,8 +40,9 @@ struct edge_config {
     struct event_base *base;
     const struct limits *limits; /* borrowed; read at each use */
     struct edge_handler handler;
-    const char *cert_file, *key_file;         /* PEM; both NULL = plain */
-    const char *const *trusted_proxies;       /* addresses or CIDR, e.g. "127.0.0.1", "10.0.0.0/8"; NULL-terminated */
+    const char *cert_file, *key_file; /* PEM; both NULL = plain */
+    const char *const
+        *trusted_proxies; /* addresses or CIDR, e.g. "127.0.0.1", "10.0.0.0/8"; NULL-terminated */
 };
 
 /* ERR_IO, ERR_SYNTAX (bad certificate, key or proxy); why gets a sentence. */
@@ -47,16 +50,19 @@ MUST_USE enum err edge_new(struct edge **out, const struct edge_config *config, 
 /* Closes everything at once. NULL is fine. */
 void edge_free(struct edge *e);
 
-/* Listens on "HOST:PORT", "[::1]:PORT" or ":PORT" (all addresses); port 0 picks one. url gets "http(s)://HOST:PORT" as
- * bound. ERR_IO, ERR_SYNTAX; why gets a sentence, e.g. that the port is taken and by what to try. */
-MUST_USE enum err edge_listen(struct edge *e, const char *address, struct buf *url, struct buf *why);
+/* Listens on "HOST:PORT", "[::1]:PORT" or ":PORT" (all addresses); port 0 picks one. url gets
+ * "http(s)://HOST:PORT" as bound. ERR_IO, ERR_SYNTAX; why gets a sentence, e.g. that the port is
+ * taken and by what to try. */
+MUST_USE enum err edge_listen(struct edge *e, const char *address, struct buf *url,
+                              struct buf *why);
 
-/* Where pages are made: civetweb's private port on 127.0.0.1, its number of threads (exactly so many kept-alive
- * connections are opened, never more), and the secret without which it answers nothing. Until then pages get 503. */
+/* Where pages are made: civetweb's private port on 127.0.0.1, its number of threads (exactly so
+ * many kept-alive connections are opened, never more), and the secret without which it answers
+ * nothing. Until then pages get 503. */
 void edge_set_inner(struct edge *e, uint16_t port, unsigned connections, const char *secret);
 
-/* Stops accepting and reading requests; idle connections are closed, replies under way are sent. Sockets are the
- * handler's to close. */
+/* Stops accepting and reading requests; idle connections are closed, replies under way are sent.
+ * Sockets are the handler's to close. */
 void edge_drain(struct edge *e);
 
 struct edge_stats {
@@ -68,19 +74,19 @@ struct edge_stats edge_stats(const struct edge *e);
 
 const struct http_head *exchange_head(const struct exchange *x); /* until the reply */
 struct str exchange_body(const struct exchange *x);              /* until the reply */
-const char *exchange_address(const struct exchange *x);          /* of the client; X-Forwarded-For of trusted proxies is
-                                                                    followed from the right */
-bool exchange_secure(const struct exchange *x);                  /* TLS here, or at a trusted proxy */
+const char *exchange_address(const struct exchange *x); /* of the client; X-Forwarded-For of trusted
+                                                           proxies is followed from the right */
+bool exchange_secure(const struct exchange *x);         /* TLS here, or at a trusted proxy */
 /* "scheme://host[:port]" as the browser sees us; for comparing Origin. */
 enum err exchange_origin(const struct exchange *x, struct buf *out);
 /* The handler's own value; NULL at first. */
 void exchange_set(struct exchange *x, void *value);
 void *exchange_value(const struct exchange *x);
 
-/* The reply, whole; x is gone afterwards. headers: complete extra lines, each ended with CRLF, or "". Content-Length,
- * Date, Connection and the security headers are added. HEAD gets no body. */
-void exchange_reply(struct exchange *x, unsigned status, const char *content_type, struct str headers,
-                    struct str body);
+/* The reply, whole; x is gone afterwards. headers: complete extra lines, each ended with CRLF, or
+ * "". Content-Length, Date, Connection and the security headers are added. HEAD gets no body. */
+void exchange_reply(struct exchange *x, unsigned status, const char *content_type,
+                    struct str headers, struct str body);
 /* {"error":{"code","message"}} with the status of e, Retry-After when retry_after_ms. */
 void exchange_error(struct exchange *x, enum err e, const char *message, uint64_t retry_after_ms);
 

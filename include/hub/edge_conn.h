@@ -106,7 +106,7 @@ struct exchange {
     "X-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"
 #define EDGE_SECURITY_FIELDS                                                                       \
     EDGE_SECURITY_FIELDS_NO_CSP                                                                    \
-        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
 
 #define EDGE_IN_BYTES (4 * 1024 * 1024) /* bound of edge_conn.in; reading pauses below */
 

@@ -1,5 +1,6 @@
-/* The hub: the event loop's thread. Owns every socket that stays open and every question that waits; carries out the
- * core's effects. The edge's routes, /ws/app, /ws/client, control.sock, health and metrics. */
+/* The hub: the event loop's thread. Owns every socket that stays open and every question that
+ * waits; carries out the core's effects. The edge's routes, /ws/app, /ws/client, control.sock,
+ * health and metrics. */
 #ifndef HUB_HUB_H
 #define HUB_HUB_H
 
@@ -12,7 +13,8 @@ struct hub_config {
     const char *const *listen; /* NULL-terminated, see edge_listen */
     const char *cert_file, *key_file;
     const char *const *trusted_proxies;
-    /* Called on the hub thread once all listeners are bound, before anything is accepted, with their URLs. */
+    /* Called on the hub thread once all listeners are bound, before anything is accepted, with
+     * their URLs. */
     void (*listening)(void *ctx, const char *const *urls, size_t count);
     void *ctx;
 };
@@ -22,9 +24,9 @@ MUST_USE enum err hub_new(struct hub **out, const struct hub_config *config, str
 void hub_free(struct hub *h);
 /* See edge_set_inner. Before hub_run. */
 void hub_set_inner(struct hub *h, uint16_t port, unsigned connections, const char *secret);
-/* Runs until SIGTERM or SIGINT, then takes no more work, tells apps (drain) and pages (1001), waits at most
- * limits.shutdown_ms for open work to finish, and returns. A second signal ends the process at once, status 1.
- * Speaks to systemd (READY, STOPPING, WATCHDOG) when NOTIFY_SOCKET is set. */
+/* Runs until SIGTERM or SIGINT, then takes no more work, tells apps (drain) and pages (1001), waits
+ * at most limits.shutdown_ms for open work to finish, and returns. A second signal ends the process
+ * at once, status 1. Speaks to systemd (READY, STOPPING, WATCHDOG) when NOTIFY_SOCKET is set. */
 MUST_USE enum err hub_run(struct hub *h);
 /* As a signal would. Any thread. */
 void hub_stop(struct hub *h);

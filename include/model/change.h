@@ -1,4 +1,5 @@
-/* What the core asks the store to write. One change is atomic; changes are written in the order they were given.
+/* What the core asks the store to write. One change is atomic; changes are written in the order
+ * they were given.
  *
  * Made with change_new by the core, given to the store, freed by it after the answer. */
 #ifndef MODEL_CHANGE_H
@@ -8,22 +9,26 @@
 
 enum change_kind {
     CHANGE_REQUEST_NEW,     /* request: the whole row, status queued */
-    CHANGE_REQUEST_ATTEMPT, /* id, attempt, at_ms, message (the app, in words): now processing (started_ms of the first attempt is kept);
-                               stored text of earlier attempts is dropped; an attempt row is added */
-    CHANGE_REQUEST_QUEUED,  /* id, lost, waived, at_ms, code: back to the queue; text is dropped; the attempt row is ended */
-    CHANGE_REQUEST_TEXT,    /* id, attempt, offset, text: appended at offset */
-    CHANGE_REQUEST_FINAL,   /* id, status, attempt, text tail (offset), result, usage, code, message, at_ms */
-    CHANGE_REQUEST_USAGE,   /* id, usage: came after a cancel */
-    CHANGE_USER_PUT,        /* user: insert or replace by key */
-    CHANGE_SESSION_PUT,     /* session: insert or replace by key; the user's last_login_ms too when new */
-    CHANGE_SESSION_SEEN,    /* key, at_ms */
-    CHANGE_SESSION_END,     /* key */
-    CHANGE_SPACE_PUT,       /* space: insert or replace by key (removed_ms marks removal) */
-    CHANGE_TOKEN_PUT,       /* token: insert or replace by key */
-    CHANGE_TOKEN_USED,      /* key, at_ms */
-    CHANGE_SETTING_PUT,     /* setting */
-    CHANGE_AUDIT,           /* audit alone */
-    CHANGE_RETENTION,       /* at_ms: remove a small batch of requests finished before it */
+    CHANGE_REQUEST_ATTEMPT, /* id, attempt, at_ms, message (the app, in words): now processing
+                               (started_ms of the first attempt is kept); stored text of earlier
+                               attempts is dropped; an attempt row is added */
+    CHANGE_REQUEST_QUEUED, /* id, lost, waived, at_ms, code: back to the queue; text is dropped; the
+                              attempt row is ended */
+    CHANGE_REQUEST_TEXT,   /* id, attempt, offset, text: appended at offset */
+    CHANGE_REQUEST_FINAL,  /* id, status, attempt, text tail (offset), result, usage, code, message,
+                              at_ms */
+    CHANGE_REQUEST_USAGE,  /* id, usage: came after a cancel */
+    CHANGE_USER_PUT,       /* user: insert or replace by key */
+    CHANGE_SESSION_PUT,  /* session: insert or replace by key; the user's last_login_ms too when new
+                          */
+    CHANGE_SESSION_SEEN, /* key, at_ms */
+    CHANGE_SESSION_END,  /* key */
+    CHANGE_SPACE_PUT,    /* space: insert or replace by key (removed_ms marks removal) */
+    CHANGE_TOKEN_PUT,    /* token: insert or replace by key */
+    CHANGE_TOKEN_USED,   /* key, at_ms */
+    CHANGE_SETTING_PUT,  /* setting */
+    CHANGE_AUDIT,        /* audit alone */
+    CHANGE_RETENTION,    /* at_ms: remove a small batch of requests finished before it */
     CHANGE__MAX
 };
 

@@ -1,5 +1,5 @@
-/* What web threads and the command line ask of the running relay, and its answer. Plain data without borrowed
- * pointers, so that a command outlives the thread that gave up waiting for it. */
+/* What web threads and the command line ask of the running relay, and its answer. Plain data
+ * without borrowed pointers, so that a command outlives the thread that gave up waiting for it. */
 #ifndef MODEL_COMMAND_H
 #define MODEL_COMMAND_H
 
@@ -9,22 +9,26 @@
 #include "model/record.h"
 
 enum command_kind {
-    CMD_SETUP,          /* user: the first admin; OK only while there is no admin */
-    CMD_USER_ADD,       /* user (id and created_ms are made here). EXISTS */
-    CMD_USER_PASSWORD,  /* user.name, user.password_hash; keep_session = session key that stays logged in (0: none) */
-    CMD_USER_REHASH,    /* user.name, user.password_hash; only when its hash still equals expect_hash; ends no session */
-    CMD_USER_DISABLE,   /* user.name, flag: disabled or not; ends sessions and sockets; the last admin is refused */
-    CMD_USER_ROLE,      /* user.name, user.role; the last admin is refused */
-    CMD_USER_LANGUAGE,  /* user.name, user.language */
-    CMD_SPACE_ADD,      /* space. EXISTS with the sentence of the contract */
-    CMD_SPACE_EDIT,     /* space, by space.id. NOT_FOUND, EXISTS */
-    CMD_SPACE_REMOVE,   /* space.id, or by space.name when the id is nil: unfinished requests are cancelled */
-    CMD_TOKEN_ADD,      /* token.space_key, note, expires_ms; the reply's id is the jti */
-    CMD_TOKEN_REVOKE,   /* token.id; its connections are closed */
-    CMD_APP_DRAIN,      /* id: the app's connection_id */
-    CMD_APP_KICK,       /* id: the app's connection_id; close 4002 */
-    CMD_LOGIN_MAY,      /* user.name, address: OK, or RATE_LIMITED with retry_after_ms. Counts as a try until its result
-                           is reported or 60 s have passed */
+    CMD_SETUP,         /* user: the first admin; OK only while there is no admin */
+    CMD_USER_ADD,      /* user (id and created_ms are made here). EXISTS */
+    CMD_USER_PASSWORD, /* user.name, user.password_hash; keep_session = session key that stays
+                          logged in (0: none) */
+    CMD_USER_REHASH,  /* user.name, user.password_hash; only when its hash still equals expect_hash;
+                         ends no session */
+    CMD_USER_DISABLE, /* user.name, flag: disabled or not; ends sessions and sockets; the last admin
+                         is refused */
+    CMD_USER_ROLE,    /* user.name, user.role; the last admin is refused */
+    CMD_USER_LANGUAGE, /* user.name, user.language */
+    CMD_SPACE_ADD,     /* space. EXISTS with the sentence of the contract */
+    CMD_SPACE_EDIT,    /* space, by space.id. NOT_FOUND, EXISTS */
+    CMD_SPACE_REMOVE,  /* space.id, or by space.name when the id is nil: unfinished requests are
+                          cancelled */
+    CMD_TOKEN_ADD,     /* token.space_key, note, expires_ms; the reply's id is the jti */
+    CMD_TOKEN_REVOKE,  /* token.id; its connections are closed */
+    CMD_APP_DRAIN,     /* id: the app's connection_id */
+    CMD_APP_KICK,      /* id: the app's connection_id; close 4002 */
+    CMD_LOGIN_MAY, /* user.name, address: OK, or RATE_LIMITED with retry_after_ms. Counts as a try
+                      until its result is reported or 60 s have passed */
     CMD_LOGIN_FAILED,   /* user.name, address */
     CMD_SESSION_OPEN,   /* session (hash, user_key, address, agent) after a right password */
     CMD_SESSION_CLOSE,  /* session key in `key`; only the actor's own unless admin */
@@ -36,7 +40,8 @@ enum command_kind {
     CMD_QUERY_SPACE,    /* id; reply: spaces[1]. NOT_FOUND */
     CMD_QUERY_APPS,     /* id: space, or nil for all; reply: apps[] */
     CMD_QUERY_STATS,    /* reply: stats */
-    CMD_QUERY_RECORDS,  /* reply: users[] (without hashes), records[] (spaces), tokens[]; for the command line */
+    CMD_QUERY_RECORDS,  /* reply: users[] (without hashes), records[] (spaces), tokens[]; for the
+                           command line */
     CMD__MAX
 };
 
@@ -81,8 +86,8 @@ struct reply {
     uint64_t position;
     struct space_view *spaces; /* heap, owned */
     struct app_view *apps;     /* heap, owned */
-    size_t count; /* of spaces or of apps */
-    struct user_record *users;    /* heap, owned, as the next two */
+    size_t count;              /* of spaces or of apps */
+    struct user_record *users; /* heap, owned, as the next two */
     struct space_record *records;
     struct token_record *tokens;
     size_t user_count, record_count, token_count;

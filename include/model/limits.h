@@ -1,5 +1,6 @@
-/* Every limit of the relay, in one table: name, default, unit and meaning. `serve --limits FILE` overrides them, and
- * /docs/limits shows the table. Numbers are bytes, milliseconds or counts, as the name says. */
+/* Every limit of the relay, in one table: name, default, unit and meaning. `serve --limits FILE`
+ * overrides them, and /docs/limits shows the table. Numbers are bytes, milliseconds or counts, as
+ * the name says. */
 #ifndef MODEL_LIMITS_H
 #define MODEL_LIMITS_H
 
@@ -16,7 +17,7 @@
     X(pace_window_ms, 30000, 100, 3600000, "pace of a message or body is judged after")            \
     X(pace_bytes_per_s, 1024, 1, 1048576, "least pace of a message or body, bytes a second")       \
     X(app_message_bytes, 16777216, 1024, 67108864, "a message from an app")                        \
-    X(client_message_bytes, 1048576, 1024, 67108864, "a message from a person")                      \
+    X(client_message_bytes, 1048576, 1024, 67108864, "a message from a person")                    \
     X(message_fragments, 100000, 1, 1000000, "fragments a message")                                \
     X(payload_bytes, 1048576, 16, 16777216, "the payload of a request")                            \
     X(text_bytes, 4194304, 16, 67108864, "the streamed text of a request")                         \
@@ -83,8 +84,8 @@ void limits_default(struct limits *l);
 /* Sets one by name. ERR_NOT_FOUND, or ERR_SYNTAX when value is no number from low to high. */
 MUST_USE enum err limits_set(struct limits *l, struct str name, struct str value);
 uint64_t limits_value(const struct limits *l, const struct limit_info *info);
-/* Applies lines `name = value`; '#' starts a comment. On failure why gets a sentence with the line number and *l is
- * unchanged. ERR_SYNTAX. */
+/* Applies lines `name = value`; '#' starts a comment. On failure why gets a sentence with the line
+ * number and *l is unchanged. ERR_SYNTAX. */
 MUST_USE enum err limits_parse(struct limits *l, struct str text, struct buf *why);
 
 #endif

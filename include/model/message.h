@@ -1,8 +1,9 @@
-/* The messages of both sockets as plain structs: what a codec decodes into and the core speaks in. The wire shapes are
- * at /docs/protocol; every codec (native today) maps them to the same structs.
+/* The messages of both sockets as plain structs: what a codec decodes into and the core speaks in.
+ * The wire shapes are at /docs/protocol; every codec (native today) maps them to the same structs.
  *
- * A `struct str` in a decoded message is borrowed from the codec until its next decode; in a message that the core
- * emits, from the core until the next step. Raw JSON (payload, result, usage) is passed on byte by byte. */
+ * A `struct str` in a decoded message is borrowed from the codec until its next decode; in a
+ * message that the core emits, from the core until the next step. Raw JSON (payload, result, usage)
+ * is passed on byte by byte. */
 #ifndef MODEL_MESSAGE_H
 #define MODEL_MESSAGE_H
 
@@ -52,7 +53,7 @@ struct app_msg {
     struct app_progress progress;
     struct str text; /* delta */
     bool has_offset;
-    uint64_t offset;         /* delta: UTF-8 bytes before it */
+    uint64_t offset;          /* delta: UTF-8 bytes before it */
     struct str result, usage; /* raw JSON objects; "" when absent */
     struct str code, message; /* error */
     bool retryable;
@@ -78,8 +79,8 @@ struct resumed {
 
 struct app_out {
     enum app_out_kind kind;
-    struct str message; /* for a person */
-    enum err code;      /* refused, ack (OK = accepted), error */
+    struct str message;                  /* for a person */
+    enum err code;                       /* refused, ack (OK = accepted), error */
     struct uuid connection_id, space_id; /* registered */
     uint64_t max_message_bytes, request_timeout_ms;
     const struct resumed *resumed;
@@ -120,9 +121,9 @@ struct client_msg {
     bool has_since;
     uint64_t since;
     struct str epoch;
-    struct str space; /* submit: its name */
-    struct str payload; /* raw JSON object */
-    struct str ref; /* echoed; "" when none */
+    struct str space;       /* submit: its name */
+    struct str payload;     /* raw JSON object */
+    struct str ref;         /* echoed; "" when none */
     struct uuid request_id; /* cancel */
 };
 
@@ -157,7 +158,8 @@ enum {
 
 struct request_view {
     unsigned fields; /* VIEW_ bits */
-    unsigned gone;   /* VIEW_ bits of fields that are known no longer: written as null in events, left out of states */
+    unsigned gone; /* VIEW_ bits of fields that are known no longer: written as null in events, left
+                      out of states */
     struct uuid request_id;
     struct str space;
     enum request_status status;
@@ -175,7 +177,8 @@ struct request_view {
 };
 
 struct admin_view {
-    uint64_t spaces, apps, people, queued, processing, requests_per_minute, p50_ms, p99_ms, failed_per_minute;
+    uint64_t spaces, apps, people, queued, processing, requests_per_minute, p50_ms, p99_ms,
+        failed_per_minute;
 };
 
 enum publish_kind {
@@ -224,7 +227,7 @@ struct client_out {
     struct uuid request_id;
     uint64_t position;
     enum err code;
-    struct str message; /* "" = the code's default sentence */
+    struct str message;      /* "" = the code's default sentence */
     uint64_t retry_after_ms; /* 0 = none */
 };
 

@@ -1,7 +1,7 @@
 /* The things that are stored, as plain structs shared by core, store, codec and web. No behaviour.
  *
- * Row keys are uuid_key(id). Times are wall milliseconds; 0 means never. A `struct bytes *` may be NULL (absent) and
- * is owned by the struct that holds it. */
+ * Row keys are uuid_key(id). Times are wall milliseconds; 0 means never. A `struct bytes *` may be
+ * NULL (absent) and is owned by the struct that holds it. */
 #ifndef MODEL_RECORD_H
 #define MODEL_RECORD_H
 
@@ -32,7 +32,7 @@ struct user_record {
 };
 
 struct session_record {
-    struct uuid id; /* names it on pages; not a secret */
+    struct uuid id;   /* names it on pages; not a secret */
     struct hash hash; /* of the cookie's value */
     int64_t user_key;
     int64_t created_ms, seen_ms, expires_ms;
@@ -66,7 +66,8 @@ struct token_record {
 };
 
 enum request_status {
-    REQUEST_ACCEPTING, /* being saved for the first time; nobody but the submitter's socket knows of it */
+    REQUEST_ACCEPTING, /* being saved for the first time; nobody but the submitter's socket knows of
+                          it */
     REQUEST_QUEUED,
     REQUEST_PROCESSING,
     REQUEST_CANCELLING, /* cancelled for people; its slot is still taken */
@@ -76,7 +77,8 @@ enum request_status {
     REQUEST_STATUS__MAX
 };
 
-/* "queued", "processing", ...; accepting reads queued and cancelling reads cancelled. Static storage. */
+/* "queued", "processing", ...; accepting reads queued and cancelling reads cancelled. Static
+ * storage. */
 const char *request_status_name(enum request_status s);
 /* The reverse, for the five that people see. ERR_SYNTAX. */
 MUST_USE enum err request_status_parse(struct str s, enum request_status *out);
@@ -92,8 +94,9 @@ struct request_record {
     enum request_status status;
     uint32_t attempt; /* of the newest or winning attempt; 0 before the first */
     uint32_t lost;    /* attempts lost to vanished apps */
-    uint32_t waived;  /* attempts that count for nothing: lost to the relay's own stop, or never sent */
-    uint64_t turn;    /* place in the order by turns */
+    uint32_t
+        waived; /* attempts that count for nothing: lost to the relay's own stop, or never sent */
+    uint64_t turn;         /* place in the order by turns */
     struct bytes *payload; /* raw JSON object */
     struct bytes *text;    /* streamed so far, UTF-8 */
     struct bytes *result;  /* raw JSON object */
@@ -109,7 +112,7 @@ struct audit_record {
     int64_t at_ms;
     char actor[USER_NAME_BYTES]; /* "" = nobody yet; "(cli)" = the command line */
     char address[ADDRESS_BYTES];
-    char action[32];  /* e.g. "space.add", "login.failed" */
+    char action[32]; /* e.g. "space.add", "login.failed" */
     char subject[SPACE_NAME_BYTES];
     char detail[NOTE_BYTES];
 };
@@ -121,7 +124,8 @@ struct setting_record {
     char value[SETTING_VALUE_BYTES];
 };
 
-/* A space's name: 1 to 64 code points of valid UTF-8, no control character, no '/', no blank at either end. */
+/* A space's name: 1 to 64 code points of valid UTF-8, no control character, no '/', no blank at
+ * either end. */
 bool space_name_valid(struct str name);
 /* [A-Za-z0-9_]{1,32} */
 bool user_name_valid(struct str name);

@@ -1,7 +1,8 @@
-/* Reading for pages: a read-only connection, one a thread, closed before the store. What it reads is what was committed.
+/* Reading for pages: a read-only connection, one a thread, closed before the store. What it reads
+ * is what was committed.
  *
- * Every call answers OK, ERR_NOT_FOUND (single things) or ERR_STORE_UNAVAILABLE. Lists are visited one record at a
- * time, borrowed for the call. */
+ * Every call answers OK, ERR_NOT_FOUND (single things) or ERR_STORE_UNAVAILABLE. Lists are visited
+ * one record at a time, borrowed for the call. */
 #ifndef STORE_READER_H
 #define STORE_READER_H
 
@@ -14,18 +15,22 @@ struct reader;
 MUST_USE enum err reader_open(struct reader **out, const struct store *s);
 void reader_close(struct reader *r); /* NULL is fine */
 
-MUST_USE enum err reader_user(struct reader *r, struct str name, struct user_record *out); /* any case */
-MUST_USE enum err reader_users(struct reader *r, void (*visit)(void *, const struct user_record *), void *ctx);
+MUST_USE enum err reader_user(struct reader *r, struct str name,
+                              struct user_record *out); /* any case */
+MUST_USE enum err reader_users(struct reader *r, void (*visit)(void *, const struct user_record *),
+                               void *ctx);
 MUST_USE enum err reader_sessions(struct reader *r, int64_t user_key,
                                   void (*visit)(void *, const struct session_record *), void *ctx);
 MUST_USE enum err reader_space(struct reader *r, struct uuid id, struct space_record *out);
 MUST_USE enum err reader_space_by_name(struct reader *r, struct str name, struct space_record *out);
 /* by name, ascending, not the removed ones */
-MUST_USE enum err reader_spaces(struct reader *r, void (*visit)(void *, const struct space_record *), void *ctx);
+MUST_USE enum err reader_spaces(struct reader *r,
+                                void (*visit)(void *, const struct space_record *), void *ctx);
 /* newest first; space_key 0 = of all spaces */
 MUST_USE enum err reader_tokens(struct reader *r, int64_t space_key,
                                 void (*visit)(void *, const struct token_record *), void *ctx);
-MUST_USE enum err reader_settings(struct reader *r, void (*visit)(void *, const struct setting_record *), void *ctx);
+MUST_USE enum err reader_settings(struct reader *r,
+                                  void (*visit)(void *, const struct setting_record *), void *ctx);
 
 /* Requests, newest first. */
 struct request_filter {
@@ -50,13 +55,15 @@ struct request_row {
 };
 MUST_USE enum err reader_requests(struct reader *r, const struct request_filter *f,
                                   void (*visit)(void *, const struct request_row *), void *ctx);
-/* The whole request with payload, text and result; release with request_record_release. space_name gets the name. */
+/* The whole request with payload, text and result; release with request_record_release. space_name
+ * gets the name. */
 MUST_USE enum err reader_request(struct reader *r, struct uuid id, struct request_record *out,
                                  char space_name[SPACE_NAME_BYTES]);
 MUST_USE enum err reader_attempts(struct reader *r, struct uuid request_id,
                                   void (*visit)(void *, const struct attempt_record *), void *ctx);
 /* newest first, older than before_key (0 = from the newest); key is passed for the next page */
 MUST_USE enum err reader_audit(struct reader *r, int64_t before_key, uint32_t limit,
-                               void (*visit)(void *, int64_t key, const struct audit_record *), void *ctx);
+                               void (*visit)(void *, int64_t key, const struct audit_record *),
+                               void *ctx);
 
 #endif

@@ -1,7 +1,9 @@
-/* The store: everything that outlives the process, behind the relay's own nouns. SQL and SQLite stay inside.
+/* The store: everything that outlives the process, behind the relay's own nouns. SQL and SQLite
+ * stay inside.
  *
- * One thread writes (and checkpoints): it takes all changes that wait, writes them in one transaction (WAL,
- * synchronous=FULL) and reports them together. Readers have connections of their own, one a thread. */
+ * One thread writes (and checkpoints): it takes all changes that wait, writes them in one
+ * transaction (WAL, synchronous=FULL) and reports them together. Readers have connections of their
+ * own, one a thread. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -14,22 +16,26 @@ struct store;
 
 #define STORE_FILE "relay.db" /* in the data folder */
 
-/* Opens or makes the database in dir (which exists and is locked by the caller), and brings its schema up to date.
- * No thread yet. On failure why gets a sentence: ERR_IO, ERR_NEWER (schema of a newer program), ERR_INTERNAL. */
+/* Opens or makes the database in dir (which exists and is locked by the caller), and brings its
+ * schema up to date. No thread yet. On failure why gets a sentence: ERR_IO, ERR_NEWER (schema of a
+ * newer program), ERR_INTERNAL. */
 MUST_USE enum err store_open(struct store **out, const char *dir, struct buf *why);
 /* Stops the writer after it has written what waits, then closes. NULL is fine. */
 void store_close(struct store *s);
 
-/* Start-up: hands over everything the relay keeps in memory, in the order core/relay.h wants; records are borrowed for
- * the call. Before store_start. ERR_IO. */
+/* Start-up: hands over everything the relay keeps in memory, in the order core/relay.h wants;
+ * records are borrowed for the call. Before store_start. ERR_IO. */
 struct store_visitor {
     void *ctx;
     void (*user)(void *ctx, const struct user_record *);
-    void (*space)(void *ctx, const struct space_record *);     /* not the removed ones */
-    void (*token)(void *ctx, const struct token_record *);     /* of spaces not removed, revoked ones too */
-    void (*session)(void *ctx, const struct session_record *); /* of all; the core drops the ended ones */
+    void (*space)(void *ctx, const struct space_record *); /* not the removed ones */
+    void (*token)(void *ctx,
+                  const struct token_record *); /* of spaces not removed, revoked ones too */
+    void (*session)(void *ctx,
+                    const struct session_record *); /* of all; the core drops the ended ones */
     void (*setting)(void *ctx, const struct setting_record *);
-    void (*request)(void *ctx, const struct request_record *); /* queued and processing, ascending keys */
+    void (*request)(void *ctx,
+                    const struct request_record *); /* queued and processing, ascending keys */
 };
 MUST_USE enum err store_load(struct store *s, const struct store_visitor *v);
 
@@ -38,14 +44,17 @@ struct store_answer {
     bool is_load;
     uint64_t id;  /* save_id or load_id */
     enum err err; /* OK; save: ERR_STORE_UNAVAILABLE; load: ERR_NOT_FOUND, ERR_STORE_UNAVAILABLE */
-    struct request_record *record; /* load: heap, given to the callee (request_record_release, then free) */
+    struct request_record
+        *record; /* load: heap, given to the callee (request_record_release, then free) */
 };
-/* Called on the writer's thread after each transaction with all its answers, in the order of the changes. */
+/* Called on the writer's thread after each transaction with all its answers, in the order of the
+ * changes. */
 typedef void store_answered(void *ctx, struct store_answer *answers, size_t count);
 
 /* Starts the writer's thread. ERR_INTERNAL. */
 MUST_USE enum err store_start(struct store *s, store_answered *answered, void *ctx);
-/* Queues a change for the writer. Any thread; never waits for the disk. The answer always comes, once. */
+/* Queues a change for the writer. Any thread; never waits for the disk. The answer always comes,
+ * once. */
 void store_save_give(struct store *s, struct change *c);
 /* Queues the reading of one request, answered after all changes that were queued before it. */
 void store_load_request(struct store *s, uint64_t load_id, struct uuid id);

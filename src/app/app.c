@@ -69,7 +69,8 @@ void app_run_effects(struct app *a)
     a->effects.count = 0;
 }
 
-/* While effects are carried out only events without borrowed pointers may come: what they borrow would not last. */
+/* While effects are carried out only events without borrowed pointers may come: what they borrow
+ * would not last. */
 static void queue(struct app *a, const struct event *e)
 {
     assert(e->kind == EVENT_UNWATCH || e->kind == EVENT_APP_GONE);

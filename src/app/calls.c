@@ -1,4 +1,5 @@
-/* Calls: a command from another thread (which waits) or from the hub itself (which is called back). */
+/* Calls: a command from another thread (which waits) or from the hub itself (which is called back).
+ */
 #include "app/state.h"
 #include "base/list.h"
 
@@ -148,8 +149,7 @@ void app_refuse_calls(struct app *a)
 void calls_refuse_all(struct app *a)
 {
     struct call *c, *tmp;
-    HASH_ITER(hh, a->calls, c, tmp)
-    {
+    HASH_ITER (hh, a->calls, c, tmp) {
         HASH_DEL(a->calls, c);
         struct reply reply;
         refuse(&reply, ERR_SHUTTING_DOWN, err_message(ERR_SHUTTING_DOWN));
@@ -183,10 +183,10 @@ enum err app_call_alone(struct app *a, struct command *cmd, struct reply *reply)
     return reply->err;
 }
 
-enum err app_token_text(const struct app *a, struct uuid token_id, struct uuid space_id, int64_t issued_ms,
-                        int64_t expires_ms, struct buf *token)
+enum err app_token_text(const struct app *a, struct uuid token_id, struct uuid space_id,
+                        int64_t issued_ms, int64_t expires_ms, struct buf *token)
 {
-    struct token_parts parts = {.space_id = space_id, .id = token_id, .issued_ms = issued_ms,
-                                .expires_ms = expires_ms};
+    struct token_parts parts = {
+        .space_id = space_id, .id = token_id, .issued_ms = issued_ms, .expires_ms = expires_ms};
     return token_sign(&a->key, &parts, token);
 }

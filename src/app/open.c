@@ -51,7 +51,8 @@ static enum err load_key(struct app *a, struct buf *why)
     if (!e)
         e = sign_key_load(&a->key, buf_cstr(&path));
     if (e == ERR_FORBIDDEN)
-        buf_printf(why, "others may read the signing key %s: its mode must be 0600", buf_cstr(&path));
+        buf_printf(why, "others may read the signing key %s: its mode must be 0600",
+                   buf_cstr(&path));
     else if (e)
         buf_printf(why, "cannot read or make the signing key %s", buf_cstr(&path));
     buf_release(&path);
@@ -122,7 +123,8 @@ static enum err open_parts(struct app *a, struct buf *why)
     return e;
 }
 
-enum err app_open(struct app **out, const char *data_dir, const struct limits *limits, struct buf *why)
+enum err app_open(struct app **out, const char *data_dir, const struct limits *limits,
+                  struct buf *why)
 {
     struct app *a = xcalloc(1, sizeof *a);
     a->lock_fd = -1;

@@ -15,8 +15,7 @@ struct app_conn *app_find(struct relay *r, uint64_t conn)
 struct app_conn *app_by_id(struct relay *r, struct uuid connection_id)
 {
     struct app_conn *a, *tmp;
-    HASH_ITER(hh, r->apps, a, tmp)
-    {
+    HASH_ITER (hh, r->apps, a, tmp) {
         if (uuid_eq(a->connection_id, connection_id))
             return a;
     }
@@ -42,20 +41,20 @@ void app_fill_view(const struct app_conn *a, struct app_view *v)
 
 static void orphan_leases(struct relay *r, struct app_conn *a, bool at_once)
 {
-    LIST_EACH(&a->leases, it)
-    {
+    LIST_EACH (&a->leases, it) {
         struct request *q = CONTAINER_OF(it, struct request, lease_link);
         lease_orphan(r, q);
         if (at_once)
             request_lost(r, q);
     }
-    LIST_EACH(&a->assigning, it)
-    lease_detach(r, CONTAINER_OF(it, struct request, lease_link));
-    LIST_EACH(&a->lingering, it)
-    linger_end(r, CONTAINER_OF(it, struct request, lease_link));
+    LIST_EACH (&a->assigning, it)
+        lease_detach(r, CONTAINER_OF(it, struct request, lease_link));
+    LIST_EACH (&a->lingering, it)
+        linger_end(r, CONTAINER_OF(it, struct request, lease_link));
 }
 
-/* The connection is gone, or is to be seen as gone. at_once: nobody will come back for its requests. */
+/* The connection is gone, or is to be seen as gone. at_once: nobody will come back for its
+ * requests. */
 void app_gone(struct relay *r, struct app_conn *a, bool at_once)
 {
     struct space *s = a->space;
@@ -84,11 +83,10 @@ static void app_drain(struct relay *r, struct app_conn *a, const struct app_msg 
 
 void app_message(struct relay *r, const struct event *e)
 {
-    static void (*const handlers[APP_MSG__MAX])(struct relay *, struct app_conn *, const struct app_msg *) = {
-        [APP_MSG_PROGRESS] = frame_progress,
-        [APP_MSG_DELTA] = frame_delta,
-        [APP_MSG_RESULT] = frame_result,
-        [APP_MSG_ERROR] = frame_error,
+    static void (*const handlers[APP_MSG__MAX])(struct relay *, struct app_conn *,
+                                                const struct app_msg *) = {
+        [APP_MSG_PROGRESS] = frame_progress, [APP_MSG_DELTA] = frame_delta,
+        [APP_MSG_RESULT] = frame_result,     [APP_MSG_ERROR] = frame_error,
         [APP_MSG_DRAIN] = app_drain,
     };
     struct app_conn *a = app_find(r, e->conn);
@@ -104,14 +102,14 @@ void app_message(struct relay *r, const struct event *e)
     x->conn = e->conn;
     x->app_out.kind = APP_OUT_ERROR;
     x->app_out.code = a ? ERR_BAD_MESSAGE : ERR_UNAUTHORIZED;
-    x->app_out.message = a ? STR("This connection is registered already") : STR("Send `register` first");
+    x->app_out.message =
+        a ? STR("This connection is registered already") : STR("Send `register` first");
 }
 
 void apps_drain_all(struct relay *r)
 {
     struct app_conn *a, *tmp;
-    HASH_ITER(hh, r->apps, a, tmp)
-    {
+    HASH_ITER (hh, r->apps, a, tmp) {
         struct effect *x = effect_new(r, EFFECT_APP_SEND);
         x->conn = a->conn;
         x->app_out.kind = APP_OUT_DRAIN;

@@ -15,8 +15,8 @@ struct reply *reply_send(struct relay *r, uint64_t ticket, enum err err, const c
     return reply;
 }
 
-struct audit_record *audit_new(struct relay *r, const struct command *c, const char *action, struct str subject,
-                               const char *detail)
+struct audit_record *audit_new(struct relay *r, const struct command *c, const char *action,
+                               struct str subject, const char *detail)
 {
     struct audit_record *a = xcalloc(1, sizeof *a);
     a->at_ms = r->now.wall_ms;
@@ -68,7 +68,8 @@ static const struct {
     [CMD_QUERY_RECORDS] = {command_query_records, true},
 };
 
-/* Pages have checked already; the core checks again what the actor may do now (the role may have gone since). */
+/* Pages have checked already; the core checks again what the actor may do now (the role may have
+ * gone since). */
 static bool is_admin(struct relay *r, const struct actor *a)
 {
     if (!a->user_key)
@@ -124,8 +125,7 @@ void command_query_spaces(struct relay *r, const struct event *e)
     struct reply *reply = reply_send(r, e->ticket, OK, NULL);
     reply->spaces = xcalloc(HASH_COUNT(r->spaces) + 1, sizeof *reply->spaces);
     struct space *s, *tmp;
-    HASH_ITER(hh, r->spaces, s, tmp)
-    {
+    HASH_ITER (hh, r->spaces, s, tmp) {
         if (!s->pending && !s->removed)
             space_fill_view(s, &reply->spaces[reply->count++]);
     }
@@ -148,8 +148,7 @@ void command_query_apps(struct relay *r, const struct event *e)
     struct reply *reply = reply_send(r, e->ticket, OK, NULL);
     reply->apps = xcalloc(HASH_COUNT(r->apps) + 1, sizeof *reply->apps);
     struct app_conn *a, *tmp;
-    HASH_ITER(hh, r->apps, a, tmp)
-    {
+    HASH_ITER (hh, r->apps, a, tmp) {
         if (uuid_is_nil(e->command->id) || uuid_eq(a->space->rec.id, e->command->id))
             app_fill_view(a, &reply->apps[reply->count++]);
     }
@@ -164,8 +163,7 @@ static void copy_users(struct relay *r, struct reply *reply)
 {
     reply->users = xcalloc(HASH_COUNT(r->people) + 1, sizeof *reply->users);
     struct person *p, *tmp;
-    HASH_ITER(hh, r->people, p, tmp)
-    {
+    HASH_ITER (hh, r->people, p, tmp) {
         if (p->pending || !p->rec.name[0])
             continue;
         struct user_record *u = &reply->users[reply->user_count++];
@@ -180,15 +178,13 @@ void command_query_records(struct relay *r, const struct event *e)
     copy_users(r, reply);
     reply->records = xcalloc(HASH_COUNT(r->spaces) + 1, sizeof *reply->records);
     struct space *s, *s_tmp;
-    HASH_ITER(hh, r->spaces, s, s_tmp)
-    {
+    HASH_ITER (hh, r->spaces, s, s_tmp) {
         if (!s->pending && !s->removed)
             reply->records[reply->record_count++] = s->rec;
     }
     reply->tokens = xcalloc(HASH_COUNT(r->tokens) + 1, sizeof *reply->tokens);
     struct token *t, *t_tmp;
-    HASH_ITER(hh, r->tokens, t, t_tmp)
-    {
+    HASH_ITER (hh, r->tokens, t, t_tmp) {
         if (!t->pending)
             reply->tokens[reply->token_count++] = t->rec;
     }

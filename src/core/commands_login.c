@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#define PENDING_MS    UINT64_C(60000) /* a try that never reported its result counts for so long */
-#define SLOW_FROM     3               /* failures of an account from which each next try has to wait */
-#define TRIES_MAX     100000          /* accounts and addresses kept in mind */
+#define PENDING_MS UINT64_C(60000) /* a try that never reported its result counts for so long */
+#define SLOW_FROM  3               /* failures of an account from which each next try has to wait */
+#define TRIES_MAX  100000          /* accounts and addresses kept in mind */
 
 static struct tries *tries_get(struct relay *r, char kind, const char *name, bool make)
 {
@@ -28,7 +28,8 @@ static struct tries *tries_get(struct relay *r, char kind, const char *name, boo
 }
 
 /* Milliseconds until the next try is allowed; 0 = now. */
-static uint64_t must_wait(const struct relay *r, const struct tries *t, uint64_t limit, unsigned slow_from)
+static uint64_t must_wait(const struct relay *r, const struct tries *t, uint64_t limit,
+                          unsigned slow_from)
 {
     if (!t)
         return 0;
@@ -53,7 +54,8 @@ void command_login_may(struct relay *r, const struct event *e)
     uint64_t other = must_wait(r, address, r->limits.login_failures_address, UINT32_MAX);
     wait = other > wait ? other : wait;
     if (wait) {
-        reply_send(r, e->ticket, ERR_RATE_LIMITED, "Too many failed log-ins")->retry_after_ms = wait;
+        reply_send(r, e->ticket, ERR_RATE_LIMITED, "Too many failed log-ins")->retry_after_ms =
+            wait;
         return;
     }
     struct tries *both[] = {account, address};

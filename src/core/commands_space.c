@@ -13,7 +13,8 @@ static bool valid(struct relay *r, const struct event *e)
     const struct space_record *rec = &e->command->space;
     const char *why = NULL;
     if (!space_name_valid(str_of(rec->name)))
-        why = "A space's name has 1 to 64 characters, no control character, no /, no blank at its ends";
+        why = "A space's name has 1 to 64 characters, no control character, no /, no blank at its "
+              "ends";
     else if (rec->max_apps < 1 || rec->max_apps > MAX_APPS)
         why = "A space allows 1 to 1000 apps";
     else if (!utf8_valid(rec->description, strlen(rec->description)))
@@ -34,8 +35,9 @@ static bool name_taken(struct relay *r, const struct event *e, const struct spac
     return true;
 }
 
-static struct save *put_space(struct relay *r, const struct event *e, const struct space_record *rec,
-                              const char *action, void (*done)(struct relay *, struct save *, enum err))
+static struct save *put_space(struct relay *r, const struct event *e,
+                              const struct space_record *rec, const char *action,
+                              void (*done)(struct relay *, struct save *, enum err))
 {
     struct change *c = change_new(CHANGE_SPACE_PUT);
     c->space = xcalloc(1, sizeof *rec);
@@ -81,7 +83,8 @@ static struct space *named(struct relay *r, const struct event *e)
 {
     const struct command *c = e->command;
     struct uuid id = uuid_is_nil(c->id) ? c->space.id : c->id;
-    struct space *s = uuid_is_nil(id) ? space_by_name(r, str_of(c->space.name)) : space_by_id(r, id);
+    struct space *s =
+        uuid_is_nil(id) ? space_by_name(r, str_of(c->space.name)) : space_by_id(r, id);
     if (s && !s->pending && !s->removed)
         return s;
     reply_send(r, e->ticket, ERR_NOT_FOUND, "Space not found");
@@ -108,7 +111,8 @@ void command_space_edit(struct relay *r, const struct event *e)
     if (!s || !valid(r, e) || name_taken(r, e, s))
         return;
     if (s->renaming[0]) {
-        reply_send(r, e->ticket, ERR_LOCKED, "Another edit of this space is being saved; try again");
+        reply_send(r, e->ticket, ERR_LOCKED,
+                   "Another edit of this space is being saved; try again");
         return;
     }
     struct space_record rec = e->command->space;
@@ -121,10 +125,10 @@ void command_space_edit(struct relay *r, const struct event *e)
 
 /* ---- removing ---- */
 
-static void close_apps(struct relay *r, struct space *s, int64_t token_key, uint16_t code, struct str why)
+static void close_apps(struct relay *r, struct space *s, int64_t token_key, uint16_t code,
+                       struct str why)
 {
-    LIST_EACH(&s->apps, it)
-    {
+    LIST_EACH (&s->apps, it) {
         struct app_conn *a = CONTAINER_OF(it, struct app_conn, link);
         if (token_key && a->token_key != token_key)
             continue;
@@ -136,8 +140,7 @@ static void close_apps(struct relay *r, struct space *s, int64_t token_key, uint
 static void cancel_all(struct relay *r, struct space *s)
 {
     struct request *q, *tmp;
-    HASH_ITER(hh, r->requests, q, tmp)
-    {
+    HASH_ITER (hh, r->requests, q, tmp) {
         if (q->space == s)
             request_cancel(r, q);
     }

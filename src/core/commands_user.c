@@ -19,8 +19,9 @@ static void user_saved(struct relay *r, struct save *s, enum err err)
     command_saved(r, s, err);
 }
 
-static struct save *put_user(struct relay *r, const struct user_record *rec, struct audit_record *audit,
-                             uint64_t ticket, void (*done)(struct relay *, struct save *, enum err))
+static struct save *put_user(struct relay *r, const struct user_record *rec,
+                             struct audit_record *audit, uint64_t ticket,
+                             void (*done)(struct relay *, struct save *, enum err))
 {
     struct change *c = change_new(CHANGE_USER_PUT);
     c->user = xcalloc(1, sizeof *rec);
@@ -62,14 +63,16 @@ static void add(struct relay *r, const struct event *e, enum role role, const ch
     rec.created_ms = r->now.wall_ms;
     rec.last_login_ms = 0;
     person_new(r, &rec)->pending = true;
-    put_user(r, &rec, audit_new(r, e->command, action, str_of(rec.name), role == ROLE_ADMIN ? "admin" : ""),
+    put_user(r, &rec,
+             audit_new(r, e->command, action, str_of(rec.name), role == ROLE_ADMIN ? "admin" : ""),
              e->ticket, added);
 }
 
 void command_setup(struct relay *r, const struct event *e)
 {
     for (const struct person *p = r->people; p; p = p->hh.next) {
-        if (p->rec.role == ROLE_ADMIN && !p->rec.disabled) { /* pending ones too: two at once make one */
+        if (p->rec.role == ROLE_ADMIN &&
+            !p->rec.disabled) { /* pending ones too: two at once make one */
             reply_send(r, e->ticket, ERR_FORBIDDEN, "The first admin has been made already");
             return;
         }
@@ -80,7 +83,8 @@ void command_setup(struct relay *r, const struct event *e)
 static bool actor_is_admin(struct relay *r, const struct command *c)
 {
     struct person *p = person_by_key(r, c->actor.user_key);
-    return c->actor.user_key ? p && p->rec.role == ROLE_ADMIN && !p->rec.disabled : c->actor.role == ROLE_ADMIN;
+    return c->actor.user_key ? p && p->rec.role == ROLE_ADMIN && !p->rec.disabled
+                             : c->actor.role == ROLE_ADMIN;
 }
 
 void command_user_add(struct relay *r, const struct event *e)
@@ -129,7 +133,8 @@ void command_user_password(struct relay *r, const struct event *e)
     struct user_record rec = p->rec;
     memcpy(rec.password_hash, e->command->user.password_hash, sizeof rec.password_hash);
     struct audit_record *audit = audit_new(r, e->command, "user.password", str_of(rec.name), "");
-    put_user(r, &rec, audit, e->ticket, password_saved)->offset = (uint64_t)e->command->keep_session;
+    put_user(r, &rec, audit, e->ticket, password_saved)->offset =
+        (uint64_t)e->command->keep_session;
 }
 
 void command_user_rehash(struct relay *r, const struct event *e)
@@ -162,7 +167,8 @@ void command_user_disable(struct relay *r, const struct event *e)
         return;
     struct user_record rec = p->rec;
     rec.disabled = off;
-    put_user(r, &rec, audit_new(r, e->command, off ? "user.disable" : "user.enable", str_of(rec.name), ""),
+    put_user(r, &rec,
+             audit_new(r, e->command, off ? "user.disable" : "user.enable", str_of(rec.name), ""),
              e->ticket, user_saved);
 }
 
@@ -175,7 +181,8 @@ void command_user_role(struct relay *r, const struct event *e)
     struct user_record rec = p->rec;
     rec.role = role;
     put_user(r, &rec,
-             audit_new(r, e->command, "user.role", str_of(rec.name), role == ROLE_ADMIN ? "admin" : "user"),
+             audit_new(r, e->command, "user.role", str_of(rec.name),
+                       role == ROLE_ADMIN ? "admin" : "user"),
              e->ticket, user_saved);
 }
 

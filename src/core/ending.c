@@ -1,4 +1,5 @@
-/* How a request leaves its app or its queue: to a final state, or back to the queue. Saved first, then true. */
+/* How a request leaves its app or its queue: to a final state, or back to the queue. Saved first,
+ * then true. */
 #include "core/state.h"
 
 #include <stdlib.h>
@@ -103,7 +104,8 @@ static void finished(struct relay *r, struct request *q)
     if (to == REQUEST_CANCELLING || to == REQUEST_CANCELLED)
         waiters_answer(r, q, OK, "");
     else
-        waiters_answer(r, q, ERR_ALREADY_FINAL, "The request finished before it could be cancelled");
+        waiters_answer(r, q, ERR_ALREADY_FINAL,
+                       "The request finished before it could be cancelled");
     ending_clear(&q->end);
     leave_app(r, q, cause);
     show_space_soon(r, q->space);
@@ -116,7 +118,8 @@ static void not_ended_by_app(struct relay *r, struct request *q)
 {
     ending_clear(&q->end);
     if (q->app) {
-        send_ack(r, q->app->conn, (struct lease_ref){q->rec.id, q->rec.attempt}, ERR_STORE_UNAVAILABLE);
+        send_ack(r, q->app->conn, (struct lease_ref){q->rec.id, q->rec.attempt},
+                 ERR_STORE_UNAVAILABLE);
         if (q->timed)
             timer_set(r, &q->timer, q->heard_ms + r->limits.request_timeout_ms);
     } else if (!heap_contains(&q->timer.node)) {
@@ -219,9 +222,9 @@ void request_cancel(struct relay *r, struct request *q)
     if (q->rec.status != REQUEST_QUEUED && q->rec.status != REQUEST_PROCESSING)
         return;
     q->cancel_wanted = false;
-    request_end(r, q,
-                &(struct ending){.status = REQUEST_CANCELLED,
-                                 .cause = q->waiters ? BY_PERSON : BY_RELAY});
+    request_end(
+        r, q,
+        &(struct ending){.status = REQUEST_CANCELLED, .cause = q->waiters ? BY_PERSON : BY_RELAY});
 }
 
 /* Its app is gone for good: back to the queue, or failed when it has had its attempts. */
@@ -230,8 +233,11 @@ void request_lost(struct relay *r, struct request *q)
     if (q->saving != SAVING_NOTHING || q->end_wanted)
         return;
     bool counts = q->sent && !q->restored;
-    struct ending end = {.status = REQUEST_QUEUED, .cause = BY_RELAY, .counts_lost = counts,
-                         .waived = !counts, .code = ERR_APP_LOST};
+    struct ending end = {.status = REQUEST_QUEUED,
+                         .cause = BY_RELAY,
+                         .counts_lost = counts,
+                         .waived = !counts,
+                         .code = ERR_APP_LOST};
     const char *message = NULL;
     if (counts && q->rec.lost + 1 >= r->limits.poison_losses) {
         end.status = REQUEST_FAILED;

@@ -1,5 +1,5 @@
-/* What apps say about the requests they hold. Each frame names request and attempt; what is not this app's present
- * lease is refused and changes nothing. */
+/* What apps say about the requests they hold. Each frame names request and attempt; what is not
+ * this app's present lease is refused and changes nothing. */
 #include "core/state.h"
 
 static const char error_too_long[] = "The streamed text is longer than the relay takes";
@@ -14,8 +14,8 @@ void send_ack(struct relay *r, uint64_t conn, struct lease_ref lease, enum err c
     x->app_out.code = code;
 }
 
-static void send_error(struct relay *r, const struct app_conn *a, struct lease_ref lease, enum err code,
-                       const char *message)
+static void send_error(struct relay *r, const struct app_conn *a, struct lease_ref lease,
+                       enum err code, const char *message)
 {
     struct effect *x = effect_new(r, EFFECT_APP_SEND);
     x->conn = a->conn;
@@ -27,7 +27,8 @@ static void send_error(struct relay *r, const struct app_conn *a, struct lease_r
 }
 
 /* OK when this app holds that attempt and its request is still running. */
-static enum err check_lease(const struct request *q, const struct app_conn *a, struct lease_ref lease)
+static enum err check_lease(const struct request *q, const struct app_conn *a,
+                            struct lease_ref lease)
 {
     if (!q || q->space != a->space)
         return ERR_NOT_FOUND;
@@ -38,8 +39,8 @@ static enum err check_lease(const struct request *q, const struct app_conn *a, s
     return OK;
 }
 
-/* For frames that are not final: the request, or NULL when the frame was refused or comes while an end is being
- * saved. */
+/* For frames that are not final: the request, or NULL when the frame was refused or comes while an
+ * end is being saved. */
 static struct request *running(struct relay *r, struct app_conn *a, const struct app_msg *m)
 {
     struct request *q = request_find(r, m->lease.request_id);
@@ -98,7 +99,8 @@ static bool new_part(const struct request *q, const struct app_msg *m, struct st
         return true;
     }
     *part = str_slice(m->text.p + known, m->text.n - (size_t)known);
-    return ((unsigned char)part->p[0] & 0xc0) != 0x80; /* cut inside a character: not the same text */
+    return ((unsigned char)part->p[0] & 0xc0) !=
+           0x80; /* cut inside a character: not the same text */
 }
 
 void frame_delta(struct relay *r, struct app_conn *a, const struct app_msg *m)
@@ -172,7 +174,9 @@ void frame_result(struct relay *r, struct app_conn *a, const struct app_msg *m)
     struct request *q = request_find(r, m->lease.request_id);
     if (!may_end(r, a, q, m))
         return;
-    struct ending end = {.status = REQUEST_COMPLETED, .cause = BY_APP, .result = bytes_new(m->result),
+    struct ending end = {.status = REQUEST_COMPLETED,
+                         .cause = BY_APP,
+                         .result = bytes_new(m->result),
                          .usage = some_bytes(m->usage)};
     if (!end.result) {
         bytes_unref(end.usage);
@@ -188,8 +192,10 @@ void frame_error(struct relay *r, struct app_conn *a, const struct app_msg *m)
     if (!may_end(r, a, q, m))
         return;
     bool again = m->retryable && q->rec.attempt - q->rec.waived < r->limits.max_attempts;
-    struct ending end = {.status = again ? REQUEST_QUEUED : REQUEST_FAILED, .cause = BY_APP,
-                         .code = ERR_APP_ERROR, .message = some_bytes(m->message),
+    struct ending end = {.status = again ? REQUEST_QUEUED : REQUEST_FAILED,
+                         .cause = BY_APP,
+                         .code = ERR_APP_ERROR,
+                         .message = some_bytes(m->message),
                          .usage = some_bytes(m->usage)};
     if (!str_copy(end.code_text, sizeof end.code_text, m->code))
         end.code_text[0] = 0;
@@ -197,7 +203,8 @@ void frame_error(struct relay *r, struct app_conn *a, const struct app_msg *m)
 }
 
 /* The request is not in memory: finished, or never ours. */
-void frame_loaded(struct relay *r, const struct load *l, enum err err, const struct request_record *rec)
+void frame_loaded(struct relay *r, const struct load *l, enum err err,
+                  const struct request_record *rec)
 {
     if (err == ERR_STORE_UNAVAILABLE)
         send_ack(r, l->conn, l->lease, ERR_STORE_UNAVAILABLE);

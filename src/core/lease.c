@@ -1,10 +1,12 @@
 /* Leases: which request is with which app, the slots they take, and the timers on them.
  *
- * Silence is timed only for an app's oldest `concurrency` leases: what waits inside an app is not late. `first_idle` is
- * the first lease that is not timed, so that passing the timing on costs O(1). */
+ * Silence is timed only for an app's oldest `concurrency` leases: what waits inside an app is not
+ * late. `first_idle` is the first lease that is not timed, so that passing the timing on costs
+ * O(1). */
 #include "core/state.h"
 
-/* Takes a slot before the attempt is saved: slots are counted before assignment, so a limit of 1 is 1. */
+/* Takes a slot before the attempt is saved: slots are counted before assignment, so a limit of 1
+ * is 1. */
 void lease_take(struct relay *r, struct request *q, struct app_conn *a)
 {
     assert(!q->app && a->taken < a->concurrency + a->prefetch);
@@ -80,7 +82,8 @@ void lease_orphan(struct relay *r, struct request *q)
     timer_set(r, &q->timer, r->now.mono_ms + r->limits.grace_ms);
 }
 
-/* Final for people; the app is told, and keeps the slot until it has said something final, or for a while. */
+/* Final for people; the app is told, and keeps the slot until it has said something final, or for a
+ * while. */
 void lease_linger(struct relay *r, struct request *q, const char *reason)
 {
     struct app_conn *a = q->app;

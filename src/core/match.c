@@ -1,4 +1,5 @@
-/* The matchmaker: pairs waiting requests with free slots. Called from one place, at the end of each step. */
+/* The matchmaker: pairs waiting requests with free slots. Called from one place, at the end of each
+ * step. */
 #include "core/state.h"
 
 void match_wanted(struct relay *r, struct space *s)
@@ -13,12 +14,12 @@ static bool less_loaded(const struct app_conn *a, const struct app_conn *b)
     return (uint64_t)a->taken * b->concurrency < (uint64_t)b->taken * a->concurrency;
 }
 
-/* The least loaded app with a free slot; one that can start at once goes before one that would only keep it. */
+/* The least loaded app with a free slot; one that can start at once goes before one that would only
+ * keep it. */
 static struct app_conn *free_app(const struct space *s)
 {
     struct app_conn *best = NULL;
-    LIST_EACH(&s->apps, it)
-    {
+    LIST_EACH (&s->apps, it) {
         struct app_conn *a = CONTAINER_OF(it, struct app_conn, link);
         if (a->draining || a->taken >= a->concurrency + a->prefetch)
             continue;

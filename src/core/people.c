@@ -45,8 +45,8 @@ struct person *person_new(struct relay *r, const struct user_record *rec)
 
 void person_free(struct relay *r, struct person *p)
 {
-    LIST_EACH(&p->sessions, it)
-    session_free(r, CONTAINER_OF(it, struct session, link));
+    LIST_EACH (&p->sessions, it)
+        session_free(r, CONTAINER_OF(it, struct session, link));
     HASH_DELETE(hh, r->people, p);
     HASH_DELETE(hh_name, r->people_by_name, p);
     free(p);
@@ -76,8 +76,7 @@ void session_free(struct relay *r, struct session *s)
 /* Ends them in memory and closes their sockets at once; the rows go in their own time. */
 void sessions_end(struct relay *r, struct person *p, int64_t but_key)
 {
-    LIST_EACH(&p->sessions, it)
-    {
+    LIST_EACH (&p->sessions, it) {
         struct session *s = CONTAINER_OF(it, struct session, link);
         if (s->key == but_key)
             continue;
@@ -129,7 +128,8 @@ bool relay_identify(struct relay *r, const struct hash *cookie, struct now now, 
     if (!s || session_over(r, s))
         return false;
     note_seen(r, s);
-    *who = (struct identity){.user_key = s->person->key, .session_key = s->key, .role = s->person->rec.role};
+    *who = (struct identity){
+        .user_key = s->person->key, .session_key = s->key, .role = s->person->rec.role};
     memcpy(who->name, s->person->rec.name, sizeof who->name);
     memcpy(who->language, s->person->rec.language, sizeof who->language);
     return true;

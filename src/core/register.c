@@ -19,7 +19,8 @@ static void refuse(struct relay *r, uint64_t conn, enum err code, struct str mes
 }
 
 /* The token's record when it may register for the space; else NULL and why. */
-static struct token *check_token(struct relay *r, const struct event *e, const struct space *s, struct str *why)
+static struct token *check_token(struct relay *r, const struct event *e, const struct space *s,
+                                 struct str *why)
 {
     *why = STR("token is required");
     if (e->token_state == TOKEN_ABSENT)
@@ -58,13 +59,13 @@ static void note_use(struct relay *r, struct token *t)
     save_start(r, c, NULL);
 }
 
-/* The older connection of the same app process is replaced at once; its requests wait to be resumed. */
+/* The older connection of the same app process is replaced at once; its requests wait to be
+ * resumed. */
 static void replace_older(struct relay *r, struct space *s, int64_t token_key, struct str instance)
 {
     if (!instance.n)
         return;
-    LIST_EACH(&s->apps, it)
-    {
+    LIST_EACH (&s->apps, it) {
         struct app_conn *a = CONTAINER_OF(it, struct app_conn, link);
         if (a->token_key != token_key || !str_eq(str_of(a->instance), instance))
             continue;
@@ -74,7 +75,8 @@ static void replace_older(struct relay *r, struct space *s, int64_t token_key, s
     }
 }
 
-static struct app_conn *app_new(struct relay *r, const struct event *e, struct space *s, int64_t token_key)
+static struct app_conn *app_new(struct relay *r, const struct event *e, struct space *s,
+                                int64_t token_key)
 {
     const struct app_register *reg = &e->app_msg->reg;
     struct app_conn *a = xcalloc(1, sizeof *a);
@@ -101,10 +103,12 @@ static struct app_conn *app_new(struct relay *r, const struct event *e, struct s
 
 /* ---- resuming ---- */
 
-/* A lease from before the relay's start may be taken up by any app of the space: whose it was is not stored. */
+/* A lease from before the relay's start may be taken up by any app of the space: whose it was is
+ * not stored. */
 static bool same_app(const struct request *q, const struct app_conn *a)
 {
-    return q->restored || (q->lease_token == a->token_key && !strcmp(q->lease_instance, a->instance));
+    return q->restored ||
+           (q->lease_token == a->token_key && !strcmp(q->lease_instance, a->instance));
 }
 
 static bool may_resume(const struct request *q, const struct app_conn *a, struct lease_ref lease)
@@ -131,14 +135,13 @@ static size_t resume(struct relay *r, struct app_conn *a, const struct app_regis
     return count;
 }
 
-/* The grace is over for those that this app did not name though they were its own, and for all when it has taken the
- * space's last place. */
+/* The grace is over for those that this app did not name though they were its own, and for all when
+ * it has taken the space's last place. */
 static void end_grace(struct relay *r, struct app_conn *a)
 {
     struct space *s = a->space;
     bool full = s->app_count >= s->rec.max_apps;
-    LIST_EACH(&s->orphans, it)
-    {
+    LIST_EACH (&s->orphans, it) {
         struct request *q = CONTAINER_OF(it, struct request, lease_link);
         bool own = !q->restored && a->instance[0] && same_app(q, a);
         if (full || own)
@@ -146,7 +149,8 @@ static void end_grace(struct relay *r, struct app_conn *a)
     }
 }
 
-static void welcome(struct relay *r, struct app_conn *a, const struct resumed *resumed, size_t count)
+static void welcome(struct relay *r, struct app_conn *a, const struct resumed *resumed,
+                    size_t count)
 {
     struct effect *x = effect_new(r, EFFECT_APP_SEND);
     x->conn = a->conn;

@@ -3,11 +3,11 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#define TICK_MS        1000
-#define ARENA_BLOCK    16384
-#define HOURLY_MS      UINT64_C(3600000)
-#define RETENTION_MS   UINT64_C(10000)
-#define DAY_MS         INT64_C(86400000)
+#define TICK_MS      1000
+#define ARENA_BLOCK  16384
+#define HOURLY_MS    UINT64_C(3600000)
+#define RETENTION_MS UINT64_C(10000)
+#define DAY_MS       INT64_C(86400000)
 
 /* ---- what effects borrow ---- */
 
@@ -106,8 +106,7 @@ void timer_stop(struct relay *r, struct timer *t)
 static void hourly_timer_fired(struct relay *r, struct timer *t)
 {
     struct tries *x, *tmp;
-    HASH_ITER(hh, r->tries, x, tmp)
-    {
+    HASH_ITER (hh, r->tries, x, tmp) {
         if (x->window_end_ms > r->now.mono_ms || x->pending_end_ms > r->now.mono_ms)
             continue;
         HASH_DEL(r->tries, x);
@@ -125,8 +124,8 @@ static void wake_timer_fired(struct relay *r, struct timer *t)
 {
     (void)t;
     struct space *s, *tmp;
-    HASH_ITER(hh, r->spaces, s, tmp)
-    match_wanted(r, s);
+    HASH_ITER (hh, r->spaces, s, tmp)
+        match_wanted(r, s);
 }
 
 /* ---- life ---- */
@@ -147,8 +146,7 @@ struct relay *relay_new(const struct limits *limits)
 
 static void bury(struct relay *r)
 {
-    LIST_EACH(&r->graveyard, it)
-    {
+    LIST_EACH (&r->graveyard, it) {
         list_remove(it);
         request_free(CONTAINER_OF(it, struct request, grave_link));
     }
@@ -165,8 +163,7 @@ static void free_request(struct relay *r, struct request *q)
 static void free_saves(struct relay *r)
 {
     struct save *save, *tmp;
-    HASH_ITER(hh, r->saves, save, tmp)
-    {
+    HASH_ITER (hh, r->saves, save, tmp) {
         HASH_DEL(r->saves, save);
         if (save->request && save->request->saving == SAVING_NEW)
             free_request(r, save->request);
@@ -178,26 +175,22 @@ static void free_saves(struct relay *r)
 static void free_tables(struct relay *r)
 {
     struct load *load, *load_tmp;
-    HASH_ITER(hh, r->loads, load, load_tmp)
-    {
+    HASH_ITER (hh, r->loads, load, load_tmp) {
         HASH_DEL(r->loads, load);
         free(load);
     }
     struct tries *tries, *tries_tmp;
-    HASH_ITER(hh, r->tries, tries, tries_tmp)
-    {
+    HASH_ITER (hh, r->tries, tries, tries_tmp) {
         HASH_DEL(r->tries, tries);
         free(tries);
     }
     struct setting *setting, *setting_tmp;
-    HASH_ITER(hh, r->settings, setting, setting_tmp)
-    {
+    HASH_ITER (hh, r->settings, setting, setting_tmp) {
         HASH_DEL(r->settings, setting);
         free(setting);
     }
     struct token *token, *token_tmp;
-    HASH_ITER(hh, r->tokens, token, token_tmp)
-    {
+    HASH_ITER (hh, r->tokens, token, token_tmp) {
         HASH_DEL(r->tokens, token);
         free(token);
     }
@@ -206,24 +199,22 @@ static void free_tables(struct relay *r)
 static void free_objects(struct relay *r)
 {
     struct request *q, *q_tmp;
-    HASH_ITER(hh, r->requests, q, q_tmp)
-    {
+    HASH_ITER (hh, r->requests, q, q_tmp) {
         HASH_DEL(r->requests, q);
         free_request(r, q);
     }
     struct app_conn *a, *a_tmp;
-    HASH_ITER(hh, r->apps, a, a_tmp)
-    {
+    HASH_ITER (hh, r->apps, a, a_tmp) {
         HASH_DEL(r->apps, a);
         free(a);
     }
     HASH_CLEAR(hh_name, r->spaces_by_name);
     struct space *s, *s_tmp;
-    HASH_ITER(hh, r->spaces, s, s_tmp)
-    space_free(r, s);
+    HASH_ITER (hh, r->spaces, s, s_tmp)
+        space_free(r, s);
     struct person *p, *p_tmp;
-    HASH_ITER(hh, r->people, p, p_tmp)
-    person_free(r, p);
+    HASH_ITER (hh, r->people, p, p_tmp)
+        person_free(r, p);
 }
 
 void relay_free(struct relay *r)
@@ -269,8 +260,7 @@ static void step_client_message(struct relay *r, const struct event *e)
 static void end_requests_of_removed_spaces(struct relay *r)
 {
     struct request *q, *tmp;
-    HASH_ITER(hh, r->requests, q, tmp)
-    {
+    HASH_ITER (hh, r->requests, q, tmp) {
         if (q->space->removed && q->saving == SAVING_NOTHING)
             request_cancel(r, q);
     }
@@ -281,10 +271,10 @@ static void step_listening(struct relay *r, const struct event *e)
     (void)e;
     r->listening = true;
     struct request *q, *tmp;
-    HASH_ITER(hh, r->requests, q, tmp)
-    {
+    HASH_ITER (hh, r->requests, q, tmp) {
         int64_t age_ms = r->now.wall_ms - q->rec.created_ms;
-        q->accepted_ms = age_ms > 0 && (uint64_t)age_ms < r->now.mono_ms ? r->now.mono_ms - (uint64_t)age_ms : 0;
+        q->accepted_ms =
+            age_ms > 0 && (uint64_t)age_ms < r->now.mono_ms ? r->now.mono_ms - (uint64_t)age_ms : 0;
         if (q->restored)
             timer_set(r, &q->timer, r->now.mono_ms + r->limits.grace_ms);
     }

@@ -1,4 +1,5 @@
-/* A request: its one state, the table of legal transitions, and the one function that changes it. */
+/* A request: its one state, the table of legal transitions, and the one function that changes it.
+ */
 #include "core/state.h"
 
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static const unsigned legal[REQUEST_STATUS__MAX] = {
 
 static void count(struct relay *r, enum request_status s, bool in)
 {
-    uint64_t *n = s == REQUEST_QUEUED ? &r->stats.queued
+    uint64_t *n = s == REQUEST_QUEUED       ? &r->stats.queued
                   : s == REQUEST_PROCESSING ? &r->stats.processing
                                             : NULL;
     if (n)
@@ -78,8 +79,8 @@ void request_free(struct request *q)
     free(q);
 }
 
-/* The request is final and nothing more can happen to it: it leaves memory (at the next step, since effects may
- * still borrow from it), once the store has answered everything. */
+/* The request is final and nothing more can happen to it: it leaves memory (at the next step, since
+ * effects may still borrow from it), once the store has answered everything. */
 void request_forget(struct relay *r, struct request *q)
 {
     if (q->saves || q->lingering || list_linked(&q->grave_link))

@@ -92,8 +92,8 @@ void relay_restore_request(struct relay *r, const struct request_record *rec)
     seen_id(r, rec->id);
     struct space *s = space_by_key(r, rec->space_key);
     struct person *p = person_by_key(r, rec->user_key);
-    struct request *q = request_make(r, s ? s : ghost_space(r, rec->space_key),
-                                     p ? p : ghost_person(r, rec));
+    struct request *q =
+        request_make(r, s ? s : ghost_space(r, rec->space_key), p ? p : ghost_person(r, rec));
     q->rec = *rec;
     take_bytes(q, rec);
     q->rec.status = REQUEST_ACCEPTING;
@@ -116,8 +116,7 @@ static bool app_consistent(const struct app_conn *a)
     size_t held = 0, timed = 0;
     const struct list *heads[] = {&a->assigning, &a->leases, &a->lingering};
     for (size_t i = 0; i < 3; i++) {
-        LIST_EACH(heads[i], it)
-        {
+        LIST_EACH (heads[i], it) {
             held++;
             timed += CONTAINER_OF(it, struct request, lease_link)->timed;
         }
@@ -130,7 +129,8 @@ static bool person_consistent(const struct relay *r, const struct person *p)
 {
     size_t unfinished = 0;
     for (const struct request *q = r->requests; q; q = q->hh.next)
-        unfinished += q->person == p && (q->rec.status == REQUEST_QUEUED || q->rec.status == REQUEST_PROCESSING);
+        unfinished += q->person == p &&
+                      (q->rec.status == REQUEST_QUEUED || q->rec.status == REQUEST_PROCESSING);
     return unfinished <= p->unfinished;
 }
 

@@ -44,8 +44,8 @@ bool saves_overloaded(const struct relay *r)
     if (HASH_COUNT(r->saves) >= r->limits.saves_pending)
         return true;
     struct list *oldest = list_first(&r->saves_in_order);
-    return oldest &&
-           r->now.mono_ms - CONTAINER_OF(oldest, struct save, link)->since_ms > r->limits.save_age_ms;
+    return oldest && r->now.mono_ms - CONTAINER_OF(oldest, struct save, link)->since_ms >
+                         r->limits.save_age_ms;
 }
 
 struct load *load_start(struct relay *r, enum load_for purpose, struct uuid request_id)

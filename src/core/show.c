@@ -13,8 +13,7 @@ void space_fill_view(const struct space *s, struct space_view *v)
                              .slots = space_slots(s),
                              .queue_length = (uint32_t)queue_length(&s->waiting)};
     memcpy(v->name, s->rec.name, sizeof v->name);
-    LIST_EACH(&s->apps, it)
-    {
+    LIST_EACH (&s->apps, it) {
         const struct app_conn *a = CONTAINER_OF(it, struct app_conn, link);
         if (a->taken < a->concurrency)
             v->slots_free += a->concurrency - a->taken;
@@ -107,8 +106,8 @@ static void show_position(struct relay *r, struct request *q)
 static void position_timer_fired(struct relay *r, struct timer *t)
 {
     struct space *s = CONTAINER_OF(t, struct space, position_timer);
-    LIST_EACH(&s->watched, it)
-    show_position(r, CONTAINER_OF(it, struct request, watch_link));
+    LIST_EACH (&s->watched, it)
+        show_position(r, CONTAINER_OF(it, struct request, watch_link));
 }
 
 void show_positions_soon(struct relay *r, struct space *s)
@@ -182,7 +181,8 @@ void request_fill_view(struct relay *r, struct request *q, struct request_view *
 }
 
 /* Of a request that is no longer in memory; rec must stay until the effects are carried out. */
-struct request_view *view_of_record(struct relay *r, const struct request_record *rec, struct str space_name)
+struct request_view *view_of_record(struct relay *r, const struct request_record *rec,
+                                    struct str space_name)
 {
     struct request_view *v = relay_arena(r, sizeof *v);
     fill_record(rec, v, ~0U);

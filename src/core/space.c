@@ -53,8 +53,7 @@ void space_free(struct relay *r, struct space *s)
     timer_stop(r, &s->position_timer);
     list_remove(&s->match_link);
     struct standing *st, *tmp;
-    HASH_ITER(hh, s->standings, st, tmp)
-    {
+    HASH_ITER (hh, s->standings, st, tmp) {
         HASH_DEL(s->standings, st);
         free(st);
     }
@@ -72,11 +71,11 @@ void space_release_if_over(struct relay *r, struct space *s)
 bool space_name_free(struct relay *r, struct str name, const struct space *but)
 {
     struct space *s, *tmp;
-    HASH_ITER(hh, r->spaces, s, tmp)
-    {
+    HASH_ITER (hh, r->spaces, s, tmp) {
         if (s == but || s->removed)
             continue;
-        if (str_eq(str_of(s->rec.name), name) || (s->renaming[0] && str_eq(str_of(s->renaming), name)))
+        if (str_eq(str_of(s->rec.name), name) ||
+            (s->renaming[0] && str_eq(str_of(s->renaming), name)))
             return false;
     }
     return true;
@@ -86,7 +85,8 @@ bool space_name_free(struct relay *r, struct str name, const struct space *but)
 
 static bool standing_over(const struct space *s, const struct standing *st, uint64_t now_ms)
 {
-    return st->last_turn < s->turn && now_ms - st->last_submit_ms > (uint64_t)s->rec.rate_limit_s * 1000;
+    return st->last_turn < s->turn &&
+           now_ms - st->last_submit_ms > (uint64_t)s->rec.rate_limit_s * 1000;
 }
 
 /* Forgets those whose standing says nothing any more, when there are many. */
@@ -96,8 +96,7 @@ static void prune(struct relay *r, struct space *s)
     if (count < 1024 || (count & (count - 1)))
         return;
     struct standing *st, *tmp;
-    HASH_ITER(hh, s->standings, st, tmp)
-    {
+    HASH_ITER (hh, s->standings, st, tmp) {
         if (!standing_over(s, st, r->now.mono_ms))
             continue;
         HASH_DEL(s->standings, st);
@@ -138,8 +137,7 @@ bool space_draining(const struct space *s)
 {
     if (!s->app_count)
         return false;
-    LIST_EACH(&s->apps, it)
-    {
+    LIST_EACH (&s->apps, it) {
         if (!CONTAINER_OF(it, struct app_conn, link)->draining)
             return false;
     }
@@ -149,7 +147,7 @@ bool space_draining(const struct space *s)
 uint32_t space_slots(const struct space *s)
 {
     uint32_t slots = 0;
-    LIST_EACH(&s->apps, it)
-    slots += CONTAINER_OF(it, struct app_conn, link)->concurrency;
+    LIST_EACH (&s->apps, it)
+        slots += CONTAINER_OF(it, struct app_conn, link)->concurrency;
     return slots;
 }

@@ -30,15 +30,14 @@ static int by_size(const void *a, const void *b)
 
 void stats_fill(struct relay *r, struct admin_view *v)
 {
-    *v = (struct admin_view){.apps = HASH_COUNT(r->apps),
-                             .queued = r->stats.queued,
-                             .processing = r->stats.processing};
+    *v = (struct admin_view){
+        .apps = HASH_COUNT(r->apps), .queued = r->stats.queued, .processing = r->stats.processing};
     struct space *s, *s_tmp;
-    HASH_ITER(hh, r->spaces, s, s_tmp)
-    v->spaces += !s->removed && !s->pending;
+    HASH_ITER (hh, r->spaces, s, s_tmp)
+        v->spaces += !s->removed && !s->pending;
     struct person *p, *p_tmp;
-    HASH_ITER(hh, r->people, p, p_tmp)
-    v->people += !p->pending && !p->rec.disabled;
+    HASH_ITER (hh, r->people, p, p_tmp)
+        v->people += !p->pending && !p->rec.disabled;
     uint64_t oldest = r->now.mono_ms / 1000;
     for (size_t i = 0; i < RATE_SECONDS; i++) {
         if (r->stats.second[i] + RATE_SECONDS <= oldest)

@@ -12,13 +12,15 @@ struct refusal {
     struct str message;
 };
 
-static enum err refuse(struct refusal *why, enum err code, struct str message, uint64_t retry_after_ms)
+static enum err refuse(struct refusal *why, enum err code, struct str message,
+                       uint64_t retry_after_ms)
 {
     *why = (struct refusal){code, retry_after_ms, message};
     return code;
 }
 
-static enum err check_person(struct relay *r, struct person *p, struct space *s, struct refusal *why)
+static enum err check_person(struct relay *r, struct person *p, struct space *s,
+                             struct refusal *why)
 {
     if (p->unfinished >= r->limits.unfinished_per_person)
         return refuse(why, ERR_RATE_LIMITED,
@@ -56,10 +58,11 @@ static enum err check_submit(struct relay *r, struct person *p, struct space *s,
                                  (unsigned long long)r->limits.payload_bytes),
                       0);
     if (queue_length(&s->waiting) + s->accepting >= r->limits.queue_per_space)
-        return refuse(why, ERR_QUEUE_FULL, STR("The queue of this space is full"), OVERLOAD_RETRY_MS);
-    if (saves_overloaded(r))
-        return refuse(why, ERR_STORE_UNAVAILABLE, STR("Saving is slow at the moment; nothing was accepted"),
+        return refuse(why, ERR_QUEUE_FULL, STR("The queue of this space is full"),
                       OVERLOAD_RETRY_MS);
+    if (saves_overloaded(r))
+        return refuse(why, ERR_STORE_UNAVAILABLE,
+                      STR("Saving is slow at the moment; nothing was accepted"), OVERLOAD_RETRY_MS);
     return check_person(r, p, s, why);
 }
 
@@ -88,7 +91,8 @@ static void accept_saved(struct relay *r, struct save *save, enum err err)
     q->space->accepting--;
     if (err) {
         space_standing(r, q->space, q->person->key)->submitted = false;
-        waiters_answer(r, q, ERR_STORE_UNAVAILABLE, "The request could not be saved and was not accepted");
+        waiters_answer(r, q, ERR_STORE_UNAVAILABLE,
+                       "The request could not be saved and was not accepted");
         request_forget(r, q);
         return;
     }
@@ -113,7 +117,8 @@ static struct change *change_of_new(const struct request *q)
     return c;
 }
 
-static struct request *accept(struct relay *r, struct person *p, struct space *s, struct bytes *payload)
+static struct request *accept(struct relay *r, struct person *p, struct space *s,
+                              struct bytes *payload)
 {
     struct request *q = request_make(r, s, p);
     q->rec.id = relay_id(r);
@@ -142,7 +147,8 @@ void submit_message(struct relay *r, const struct event *e)
     }
     struct bytes *payload = bytes_new(m->payload);
     if (!payload) {
-        send_client_error(r, e->conn, m->ref, ERR_STORE_UNAVAILABLE, STR("Out of memory"), OVERLOAD_RETRY_MS);
+        send_client_error(r, e->conn, m->ref, ERR_STORE_UNAVAILABLE, STR("Out of memory"),
+                          OVERLOAD_RETRY_MS);
         return;
     }
     waiter_add(accept(r, p, s, payload), e->conn, 0, m->ref);
@@ -170,7 +176,8 @@ static bool may_cancel(const struct request *q, int64_t user_key, enum role role
     return q->rec.user_key == user_key || role == ROLE_ADMIN;
 }
 
-static void cancel(struct relay *r, struct request *q, uint64_t conn, uint64_t ticket, struct str ref)
+static void cancel(struct relay *r, struct request *q, uint64_t conn, uint64_t ticket,
+                   struct str ref)
 {
     waiter_add(q, conn, ticket, ref);
     if (request_status_final(q->rec.status) || q->rec.status == REQUEST_CANCELLING)
@@ -209,12 +216,14 @@ void cancel_command(struct relay *r, const struct event *e)
 }
 
 /* The request is not in memory, so it is finished or there is none. */
-void cancel_loaded(struct relay *r, const struct load *l, enum err err, const struct request_record *rec)
+void cancel_loaded(struct relay *r, const struct load *l, enum err err,
+                   const struct request_record *rec)
 {
     bool theirs = !err && (rec->user_key == l->who.user_key || l->who.role == ROLE_ADMIN);
     struct str ref = str_of(l->ref);
     if (theirs)
-        send_client_error(r, l->conn, ref, ERR_ALREADY_FINAL, STR("The request is finished already"), 0);
+        send_client_error(r, l->conn, ref, ERR_ALREADY_FINAL,
+                          STR("The request is finished already"), 0);
     else if (err == ERR_STORE_UNAVAILABLE)
         send_client_error(r, l->conn, ref, err, STR(""), OVERLOAD_RETRY_MS);
     else

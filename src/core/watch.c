@@ -5,8 +5,8 @@
 
 #define ADMIN_EVERY_MS 1000
 
-void send_client_error(struct relay *r, uint64_t conn, struct str ref, enum err code, struct str message,
-                       uint64_t retry_after_ms)
+void send_client_error(struct relay *r, uint64_t conn, struct str ref, enum err code,
+                       struct str message, uint64_t retry_after_ms)
 {
     struct effect *x = effect_new(r, EFFECT_CLIENT_SEND);
     x->conn = conn;
@@ -33,7 +33,8 @@ static void not_found(struct relay *r, uint64_t conn, struct str topic_text)
     refused(r, conn, ERR_NOT_FOUND, topic_text);
 }
 
-static struct client_out *subscribed(struct relay *r, uint64_t conn, struct topic_id topic, struct str text)
+static struct client_out *subscribed(struct relay *r, uint64_t conn, struct topic_id topic,
+                                     struct str text)
 {
     struct effect *x = effect_new(r, EFFECT_CLIENT_SEND);
     x->conn = conn;
@@ -64,12 +65,12 @@ static void watch_spaces(struct relay *r, const struct event *e)
     struct space_view *all = relay_arena(r, sizeof *all * (HASH_COUNT(r->spaces) + 1));
     size_t count = 0;
     struct space *s, *tmp;
-    HASH_ITER(hh, r->spaces, s, tmp)
-    {
+    HASH_ITER (hh, r->spaces, s, tmp) {
         if (!s->pending && !s->removed)
             space_fill_view(s, &all[count++]);
     }
-    struct client_out *out = subscribed(r, e->conn, e->client_msg->topic, e->client_msg->topic_text);
+    struct client_out *out =
+        subscribed(r, e->conn, e->client_msg->topic, e->client_msg->topic_text);
     out->spaces = all;
     out->spaces_count = count;
 }
@@ -158,7 +159,8 @@ void watch_ended(struct relay *r, const struct event *e)
         list_remove(&q->watch_link);
 }
 
-void watch_loaded(struct relay *r, const struct load *l, enum err err, const struct request_record *rec)
+void watch_loaded(struct relay *r, const struct load *l, enum err err,
+                  const struct request_record *rec)
 {
     struct str text = relay_text(r, "%s", l->topic_text);
     if (err == ERR_STORE_UNAVAILABLE) {

@@ -326,7 +326,7 @@ static void set_next(struct websocket *w)
 {
     const struct limits *l = limits_of(w);
     set_timer(w, w->pinged_ms ? w->pinged_ms + l->ping_timeout_ms : w->heard_ms + l->ping_every_ms);
-    if (w->under_way)
+    if (w->under_way && !w->conn->stream.paused) /* otherwise it is not the peer who is slow */
         set_timer(w, pace_due(&w->pace, l, l->message_idle_ms));
 }
 

@@ -12,7 +12,7 @@ async def work(ws, lease, payload):
     text, pieces = "", answer(payload)
     with contextlib.suppress(websockets.ConnectionClosed):  # the result goes to the next connection
         await ws.send(json.dumps({"type": "inference_progress", **lease, "message": "thinking"}))
-    while piece := await asyncio.to_thread(next, pieces, None):  # in a thread: pings go on
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:  # pings go on
         with contextlib.suppress(websockets.ConnectionClosed):
             await ws.send(json.dumps({"type": "inference_delta", **lease, "text": piece,
                                       "offset": len(text.encode())}))

@@ -20,8 +20,8 @@ static struct item *item_of(struct list *l)
 static int digits(struct list *head)
 {
     int forwards = 0, backwards = 0, weight = 1;
-    LIST_EACH(head, it)
-    forwards = forwards * 10 + item_of(it)->number;
+    LIST_EACH (head, it)
+        forwards = forwards * 10 + item_of(it)->number;
     for (struct list *it = head->prev; it != head; it = it->prev, weight *= 10)
         backwards += item_of(it)->number * weight;
     assert_int_equal(forwards, backwards);
@@ -87,12 +87,12 @@ static void the_body_may_remove_the_node_it_stands_on(void **state)
     list_init(&head);
     for (int i = 0; i < 4; i++)
         list_push_back(&head, &items[i].link);
-    LIST_EACH(&head, it)
-    if (item_of(it)->number % 2 == 0)
-        list_remove(it);
+    LIST_EACH (&head, it)
+        if (item_of(it)->number % 2 == 0)
+            list_remove(it);
     assert_int_equal(digits(&head), 13);
-    LIST_EACH(&head, it)
-    list_remove(it);
+    LIST_EACH (&head, it)
+        list_remove(it);
     assert_true(list_empty(&head));
 }
 

@@ -146,7 +146,7 @@ test('a space whose app has gone is disabled in looks, and its button says why',
     await app.stop();
     await pill(page, NOT_CONNECTED);
     await page.locator('form.blocked').waitFor();
-    await page.locator('#reason', { hasText: /no app/i }).waitFor();
+    await page.locator('#reason', { hasText: 'The app that answers here is not connected.' }).waitFor();
     const button = page.getByRole('button', { name: 'Submit Request' });
     assert.equal(await button.getAttribute('aria-disabled'), 'true');
     await button.focus();

@@ -119,15 +119,15 @@ test('settings: a limit out of range is refused and named, a good one is in forc
     await page.getByText('The settings are saved.').waitFor();
     assert.equal(await page.getByLabel('Keep finished requests for, days').inputValue(), '30');
 
-    const limit = page.locator('input[name="queue_max"]');
-    await page.locator('#limits-filter').fill('queue_max');
+    const limit = page.locator('input[name="queue_per_space"]');
+    await page.locator('#limits-filter').fill('queue_per_space');
     await limit.fill('0');
     assert.equal(await limit.evaluate((input) => input.checkValidity()), false);
     await limit.fill('5000');
     await page.getByRole('button', { name: 'Save limits' }).click();
     await page.getByText('The limits are saved.').waitFor();
     await page.goto('/docs/limits');
-    await page.locator('tr', { hasText: 'queue_max' }).getByText('5000').waitFor();
+    await page.locator('tr', { hasText: 'queue_per_space' }).getByText('5000').waitFor();
 });
 
 test('logging out ends the session everywhere it is used', async () => {
@@ -136,7 +136,7 @@ test('logging out ends the session everywhere it is used', async () => {
     const [cookie] = (await bob.context.cookies()).filter((c) => c.name === 'session');
     await bob.page.goto('/');
     await bob.page.getByRole('link', { name: 'Log out' }).click();
-    await bob.page.getByText('You are logged out.').waitFor();
+    await bob.page.waitForURL('**/login');
     await tab.waitForURL('**/login**');
     const reply = await fetch(`${world.relay.url}/requests`, { headers: { Cookie: `session=${cookie.value}` }, redirect: 'manual' });
     assert.equal(reply.status, 302);

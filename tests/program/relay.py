@@ -25,7 +25,7 @@ import websockets
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SPACERELAY_BUILD", ROOT / "build"))
 PROGRAM = BUILD / "spacerelay"
-PATIENCE = 30  # seconds
+PATIENCE = float(os.environ.get("SPACERELAY_PATIENCE", 30))  # seconds
 PASSWORD = "correct horse"
 ENGLISH = {"Accept-Language": "en"}
 NOBODY = "00000000-0000-7000-8000-000000000000"  # an id that nothing has
@@ -99,8 +99,8 @@ class Socket:
         """The next message as it came, nothing parsed."""
         try:
             return run(self.ws.recv())
-        except websockets.ConnectionClosed as e:
-            raise Closed(f"{self.ws.close_code} {self.ws.close_reason}") from e
+        except websockets.ConnectionClosed:
+            raise Closed(f"{self.ws.close_code} {self.ws.close_reason}") from None
 
     def receive(self):
         return json.loads(self.text())
@@ -298,8 +298,9 @@ class Space:
 
     def app(self, token=None, **fields):
         """A registered app."""
+        token = token or self.token
         app = self.relay.app()
-        app.response = app.register(self.name, token=token or self.token, **fields)
+        app.response = app.register(self.name, token=token, **fields)
         assert app.response["success"], app.response
         return app
 
@@ -461,16 +462,18 @@ def running_relay(**options):
         relay.leave()
 
 
-def relay_fixture(**options):
-    """One server a module, and a fixture `r` that closes each test's sockets."""
+def relay_fixture(name, **options):
+    """Two fixtures: one server a module, to be called `name`, and what tests ask for, which closes each test's
+    sockets."""
     @pytest.fixture(scope="module")
     def server():
         with running_relay(**options) as relay:
             yield relay
 
     @pytest.fixture
-    def r(server):
-        yield server
-        server.close_sockets()
+    def r(request):
+        relay = request.getfixturevalue(name)
+        yield relay
+        relay.close_sockets()
 
     return server, r

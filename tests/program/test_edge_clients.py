@@ -227,6 +227,27 @@ def test_bytes_that_openssl_holds_are_not_forgotten(certificate, size):
         assert c.reply().body == b"x" * size
 
 
+def test_request_in_one_packet_with_the_end_of_the_handshake_is_answered(secure):
+    came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = ssl._create_unverified_context().wrap_bio(came, goes)
+    with secure.connect() as c:
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                c.send(goes.read())
+                came.write(c.sock.recv(65536))
+        tls.write(SMUGGLED)
+        c.send(goes.read())
+        while True:
+            try:
+                assert tls.read(12) == b"HTTP/1.1 200"
+                break
+            except ssl.SSLWantReadError:
+                came.write(c.sock.recv(65536))
+
+
 def test_bytes_that_openssl_holds_are_not_forgotten_over_a_pause(certificate):
     with running_edge(**certificate) as e, e.connect_tls() as c, e.connect_tls() as other:
         assert c.get("/who").status == 200 and other.get("/who").status == 200

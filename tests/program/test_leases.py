@@ -4,9 +4,9 @@ import pytest
 from relay import relay_fixture
 
 # Here the grace never ends by itself.
-server, r = relay_fixture(limits={"grace_ms": 3600000})
+server, r = relay_fixture("server", limits={"grace_ms": 3600000})
 # Here everything that may end by itself does so at once.
-quick_server, quick = relay_fixture(limits={"grace_ms": 0, "max_attempts": 9, "cancel_wait_ms": 10,
+quick_server, quick = relay_fixture("quick_server", limits={"grace_ms": 0, "max_attempts": 9, "cancel_wait_ms": 10,
                                             "request_timeout_ms": 300})
 
 
