@@ -132,8 +132,7 @@ static void on_release(struct echo *echo, struct exchange *x)
 {
     struct buf text = BUF_INIT(64);
     unsigned count = 0;
-    LIST_EACH(&echo->held, it)
-    {
+    LIST_EACH (&echo->held, it) {
         struct held *h = CONTAINER_OF(it, struct held, node);
         list_remove(it);
         reply(h->x, STR("released"));

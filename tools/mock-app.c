@@ -147,8 +147,8 @@ static void job_done(struct job *j)
 {
     struct mock *m = j->mock;
     job_free(j);
-    print_queue(m);
     start_waiting(m);
+    print_queue(m);
     leave_when_done(m);
 }
 

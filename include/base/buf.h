@@ -2,8 +2,9 @@
  *
  * Bytes are appended at the end and consumed at the front. A buffer that would pass its maximum, or
  * for which memory is out, fails the append with ERR_TOO_LARGE / ERR_MEMORY, keeps what it held,
- * and remembers the failure in `failed`, so that a run of appends can be checked once at its end.
- * Not thread-safe. */
+ * and remembers the failure in `failed`, so that a run of appends can be checked once at its end:
+ * until buf_clear every later append fails too, so there are never holes. What is appended must not
+ * lie in the same buffer. Not thread-safe. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 

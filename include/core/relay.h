@@ -147,8 +147,7 @@ bool relay_needs_setup(const struct relay *r);
 const char *relay_setting(const struct relay *r, const char *name, const char *fallback);
 /* Work that a shutdown waits for: saves under way. */
 size_t relay_saves_pending(const struct relay *r);
-/* The wall time of the id's making and whether the counts kept beside the lists equal a recount:
- * for tests. */
+/* Whether the counts kept beside the lists equal a recount: for tests. */
 bool relay_consistent(const struct relay *r);
 
 #endif

@@ -329,7 +329,7 @@ void frame_loaded(struct relay *r, const struct load *l, enum err err,
 void send_ack(struct relay *r, uint64_t conn, struct lease_ref lease, enum err code);
 
 /* text.c */
-void text_append(struct relay *r, struct request *q, struct str text);
+MUST_USE enum err text_append(struct relay *r, struct request *q, struct str text);
 void text_clear(struct relay *r, struct request *q);
 void text_continue(struct relay *r, struct request *q);
 void text_timer_fired(struct relay *r, struct timer *t);

@@ -98,7 +98,7 @@ static void finished(struct relay *r, struct request *q)
         to = REQUEST_CANCELLING;
     request_set_status(r, q, to);
     stats_finished(r, r->now.mono_ms - q->accepted_ms, to == REQUEST_FAILED);
-    if (to == REQUEST_COMPLETED && q->sent && !q->restored)
+    if (to == REQUEST_COMPLETED && q->dispatched_ms)
         space_ran(q->space, r->now.mono_ms - q->dispatched_ms);
     show_final(r, q);
     if (to == REQUEST_CANCELLING || to == REQUEST_CANCELLED)
@@ -114,17 +114,22 @@ static void finished(struct relay *r, struct request *q)
 
 /* ---- not saved: as it was before ---- */
 
+/* A timer that fired while the end was being saved was ignored. */
+static void timer_again(struct relay *r, struct request *q)
+{
+    if (q->timed)
+        timer_set(r, &q->timer, q->heard_ms + r->limits.request_timeout_ms);
+    else if (!q->app && !heap_contains(&q->timer.node))
+        timer_set(r, &q->timer, r->now.mono_ms + r->limits.save_retry_ms);
+}
+
 static void not_ended_by_app(struct relay *r, struct request *q)
 {
     ending_clear(&q->end);
-    if (q->app) {
+    if (q->app)
         send_ack(r, q->app->conn, (struct lease_ref){q->rec.id, q->rec.attempt},
                  ERR_STORE_UNAVAILABLE);
-        if (q->timed)
-            timer_set(r, &q->timer, q->heard_ms + r->limits.request_timeout_ms);
-    } else if (!heap_contains(&q->timer.node)) {
-        timer_set(r, &q->timer, r->now.mono_ms + r->limits.save_retry_ms);
-    }
+    timer_again(r, q);
     if (q->cancel_wanted)
         request_cancel(r, q);
 }
@@ -134,9 +139,11 @@ static void not_ended_by_person(struct relay *r, struct request *q)
     ending_clear(&q->end);
     if (q->rec.status == REQUEST_QUEUED)
         request_enqueue(r, q);
-    else if (q->timed || !q->app)
-        timer_set(r, &q->timer, r->now.mono_ms + r->limits.save_retry_ms);
+    else
+        timer_again(r, q);
     waiters_answer(r, q, ERR_STORE_UNAVAILABLE, "The cancellation could not be saved; try again");
+    if (q->space->removed)
+        request_cancel(r, q);
 }
 
 static void not_ended_by_relay(struct relay *r, struct request *q)
@@ -230,8 +237,12 @@ void request_cancel(struct relay *r, struct request *q)
 /* Its app is gone for good: back to the queue, or failed when it has had its attempts. */
 void request_lost(struct relay *r, struct request *q)
 {
-    if (q->saving != SAVING_NOTHING || q->end_wanted)
+    if (q->end_wanted || r->shutting_down) /* what still runs at a stop is resumed after it */
         return;
+    if (q->saving != SAVING_NOTHING) { /* decided when that was answered */
+        timer_set(r, &q->timer, r->now.mono_ms);
+        return;
+    }
     bool counts = q->sent && !q->restored;
     struct ending end = {.status = REQUEST_QUEUED,
                          .cause = BY_RELAY,

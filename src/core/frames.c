@@ -53,6 +53,25 @@ static struct request *running(struct relay *r, struct app_conn *a, const struct
     return q->saving == SAVING_NOTHING && !q->end_wanted ? q : NULL;
 }
 
+/* A step goes backwards only when the number of steps changes: that is another count. */
+static unsigned note_steps(struct request *q, const struct app_progress *p)
+{
+    unsigned fields = 0;
+    bool same_count = q->has_step && (!p->has_steps || (q->has_steps && p->steps == q->steps));
+    if (p->has_step) {
+        if (!same_count || p->step > q->step)
+            q->step = p->step;
+        q->has_step = true;
+        fields |= VIEW_STEP;
+    }
+    if (p->has_steps) {
+        q->steps = p->steps;
+        q->has_steps = true;
+        fields |= VIEW_STEPS;
+    }
+    return fields;
+}
+
 void frame_progress(struct relay *r, struct app_conn *a, const struct app_msg *m)
 {
     struct request *q = running(r, a, m);
@@ -72,17 +91,9 @@ void frame_progress(struct relay *r, struct app_conn *a, const struct app_msg *m
         q->has_message = q->message != NULL;
         fields |= VIEW_MESSAGE;
     }
-    if (p->has_step) {
-        q->step = p->step;
-        q->has_step = true;
-        fields |= VIEW_STEP;
-    }
-    if (p->has_steps) {
-        q->steps = p->steps;
-        q->has_steps = true;
-        fields |= VIEW_STEPS;
-    }
-    show_progress(r, q, fields);
+    fields |= note_steps(q, p);
+    if (fields) /* else it only says that the app lives */
+        show_progress(r, q, fields);
 }
 
 /* The part of the delta that is new; false when there is a gap. */
@@ -119,8 +130,10 @@ void frame_delta(struct relay *r, struct app_conn *a, const struct app_msg *m)
         send_error(r, a, m->lease, ERR_TOO_LARGE, error_too_long);
         return;
     }
-    text_append(r, q, part);
-    show_delta(r, q, part);
+    if (text_append(r, q, part))
+        send_error(r, a, m->lease, ERR_TOO_LARGE, error_too_long);
+    else
+        show_delta(r, q, part);
 }
 
 /* ---- final frames ---- */
@@ -139,6 +152,20 @@ static void final_after_end(struct relay *r, struct request *q, const struct app
     linger_end(r, q);
 }
 
+/* What an app hears that says something final about a request that is final already. */
+static enum err ack_of(const struct request_record *rec, uint32_t attempt)
+{
+    if (!request_status_final(rec->status) || rec->attempt != attempt)
+        return ERR_STALE_ATTEMPT;
+    if (rec->status == REQUEST_COMPLETED)
+        return OK;
+    bool said_by_app = rec->status == REQUEST_FAILED &&
+                       strcmp(rec->error_code, err_code(ERR_TIMEOUT)) != 0 &&
+                       strcmp(rec->error_code, err_code(ERR_APP_LOST)) != 0 &&
+                       strcmp(rec->error_code, err_code(ERR_POISONED)) != 0;
+    return said_by_app ? OK : ERR_ALREADY_FINAL;
+}
+
 /* True when the frame may end the request; else it has been answered. */
 static bool may_end(struct relay *r, struct app_conn *a, struct request *q, const struct app_msg *m)
 {
@@ -151,7 +178,8 @@ static bool may_end(struct relay *r, struct app_conn *a, struct request *q, cons
         return false;
     }
     if (e) {
-        send_ack(r, a->conn, m->lease, e);
+        bool final = e == ERR_ALREADY_FINAL && !q->lingering;
+        send_ack(r, a->conn, m->lease, final ? ack_of(&q->rec, m->lease.attempt) : e);
         if (e == ERR_ALREADY_FINAL && q->app == a)
             final_after_end(r, q, m);
         return false;
@@ -210,10 +238,6 @@ void frame_loaded(struct relay *r, const struct load *l, enum err err,
         send_ack(r, l->conn, l->lease, ERR_STORE_UNAVAILABLE);
     else if (err || rec->space_key != l->app_space_key)
         send_ack(r, l->conn, l->lease, ERR_NOT_FOUND);
-    else if (!request_status_final(rec->status) || rec->attempt != l->lease.attempt)
-        send_ack(r, l->conn, l->lease, ERR_STALE_ATTEMPT);
-    else if (rec->status == REQUEST_COMPLETED)
-        send_ack(r, l->conn, l->lease, OK);
     else
-        send_ack(r, l->conn, l->lease, ERR_ALREADY_FINAL);
+        send_ack(r, l->conn, l->lease, ack_of(rec, l->lease.attempt));
 }

@@ -23,7 +23,8 @@ static void time_silence(struct relay *r, struct request *q)
     q->timed = true;
     q->app->timed++;
     q->heard_ms = r->now.mono_ms;
-    timer_set(r, &q->timer, q->heard_ms + r->limits.request_timeout_ms);
+    if (!q->end_wanted) /* then the timer is that of the next try */
+        timer_set(r, &q->timer, q->heard_ms + r->limits.request_timeout_ms);
 }
 
 /* The app works on it from now on. */
@@ -79,7 +80,8 @@ void lease_orphan(struct relay *r, struct request *q)
 {
     lease_detach(r, q);
     list_push_back(&q->space->orphans, &q->lease_link);
-    timer_set(r, &q->timer, r->now.mono_ms + r->limits.grace_ms);
+    uint64_t wait_ms = q->end_wanted ? r->limits.save_retry_ms : r->limits.grace_ms;
+    timer_set(r, &q->timer, r->now.mono_ms + wait_ms);
 }
 
 /* Final for people; the app is told, and keeps the slot until it has said something final, or for a

@@ -111,11 +111,18 @@ static bool same_app(const struct request *q, const struct app_conn *a)
            (q->lease_token == a->token_key && !strcmp(q->lease_instance, a->instance));
 }
 
+/* While its loss is being saved a lease cannot be taken up again; while its result is, it can: the
+ * answer then goes to the new connection. */
+static bool being_lost(const struct request *q)
+{
+    return q->end_wanted || (q->saving != SAVING_NOTHING && q->end.cause == BY_RELAY);
+}
+
 static bool may_resume(const struct request *q, const struct app_conn *a, struct lease_ref lease)
 {
-    return q && q->space == a->space && !q->app && q->rec.status == REQUEST_PROCESSING &&
-           q->rec.attempt == lease.attempt && same_app(q, a) && q->saving == SAVING_NOTHING &&
-           !q->end_wanted && a->taken < a->concurrency + a->prefetch;
+    return q && q->space == a->space && !q->app && q->sent && q->rec.status == REQUEST_PROCESSING &&
+           q->rec.attempt == lease.attempt && same_app(q, a) && !being_lost(q) &&
+           a->taken < a->concurrency + a->prefetch;
 }
 
 static size_t resume(struct relay *r, struct app_conn *a, const struct app_register *reg,
@@ -129,7 +136,7 @@ static size_t resume(struct relay *r, struct app_conn *a, const struct app_regis
         lease_detach(r, q);
         lease_take(r, q, a);
         lease_attach(r, q, a);
-        q->sent = true;
+        q->restored = false;
         out[count++] = (struct resumed){reg->resume[i], q->text.len};
     }
     return count;

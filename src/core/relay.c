@@ -242,7 +242,7 @@ static void step_app_gone(struct relay *r, const struct event *e)
 {
     struct app_conn *a = app_find(r, e->conn);
     if (a)
-        app_gone(r, a, e->clean);
+        app_gone(r, a, e->clean && !r->shutting_down);
 }
 
 static void step_client_message(struct relay *r, const struct event *e)
@@ -266,6 +266,18 @@ static void end_requests_of_removed_spaces(struct relay *r)
     }
 }
 
+/* The current turn is not stored: it is not before that of the next request, so that newcomers do
+ * not pass those who have waited since before the start. */
+static void turns_go_on(struct relay *r)
+{
+    struct space *s, *tmp;
+    HASH_ITER (hh, r->spaces, s, tmp) {
+        const struct queue_node *first = queue_first(&s->waiting);
+        if (first && first->turn > s->turn)
+            s->turn = first->turn;
+    }
+}
+
 static void step_listening(struct relay *r, const struct event *e)
 {
     (void)e;
@@ -278,6 +290,7 @@ static void step_listening(struct relay *r, const struct event *e)
         if (q->restored)
             timer_set(r, &q->timer, r->now.mono_ms + r->limits.grace_ms);
     }
+    turns_go_on(r);
     end_requests_of_removed_spaces(r);
     timer_set(r, &r->hourly_timer, r->now.mono_ms + RETENTION_MS);
 }
@@ -329,9 +342,9 @@ uint64_t relay_tick(struct relay *r, struct now now, struct effects *out)
     match_all(r);
     r->out = NULL;
     n = heap_min(&r->timers);
-    if (!n || n->key - now.mono_ms > TICK_MS)
+    if (!n || n->key > now.mono_ms + TICK_MS)
         return TICK_MS;
-    return n->key - now.mono_ms;
+    return n->key > now.mono_ms ? n->key - now.mono_ms : 0;
 }
 
 /* ---- questions ---- */

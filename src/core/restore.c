@@ -82,6 +82,8 @@ static void take_bytes(struct request *q, const struct request_record *rec)
     bytes_ref(rec->error_message);
     q->rec.text = NULL;
     if (rec->text) {
+        if (q->text.max < rec->text->n)
+            q->text.max = rec->text->n; /* the limit was lowered */
         buf_str_append(&q->text, bytes_str(rec->text));
         q->text_saved = q->text.len;
     }

@@ -44,10 +44,15 @@ void text_timer_fired(struct relay *r, struct timer *t)
     s->attempt = q->rec.attempt;
 }
 
-void text_append(struct relay *r, struct request *q, struct str text)
+/* On failure the text is as it was, and takes no more: what follows would not fit to it. */
+enum err text_append(struct relay *r, struct request *q, struct str text)
 {
-    buf_str_append(&q->text, text);
-    text_continue(r, q);
+    if (q->text.max < r->limits.text_bytes)
+        q->text.max = r->limits.text_bytes; /* raised since the request was made */
+    enum err e = buf_str_append(&q->text, text);
+    if (!e)
+        text_continue(r, q);
+    return e;
 }
 
 void text_clear(struct relay *r, struct request *q)

@@ -42,8 +42,8 @@ void edge_free(struct edge *e)
     if (!e)
         return;
     listeners_free(e->listeners);
-    LIST_EACH(&e->conns, it)
-    edge_conn_drop(CONTAINER_OF(it, struct edge_conn, node));
+    LIST_EACH (&e->conns, it)
+        edge_conn_drop(CONTAINER_OF(it, struct edge_conn, node));
     if (e->inner)
         inner_stop(e->inner);
     stream_loop_release(&e->streams);
@@ -72,8 +72,7 @@ void edge_drain(struct edge *e)
 {
     e->draining = true;
     listeners_stop(e->listeners);
-    LIST_EACH(&e->conns, it)
-    {
+    LIST_EACH (&e->conns, it) {
         struct edge_conn *c = CONTAINER_OF(it, struct edge_conn, node);
         if (c->state == EDGE_OPENING)
             edge_conn_drop(c);

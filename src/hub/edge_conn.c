@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #define PAUSE_BYTES   (64 * 1024) /* unused input, beyond a head, at which reading pauses */
-#define LINGER_MS     2000  /* silence of a client that has been sent everything */
-#define LINGER_MAX_MS 30000 /* and for one that goes on sending */
-#define HALF_CLOSE_MS 1000  /* a client that sends no more may still wait for its reply so long */
+#define LINGER_MS     2000        /* silence of a client that has been sent everything */
+#define LINGER_MAX_MS 30000       /* and for one that goes on sending */
+#define HALF_CLOSE_MS 1000 /* a client that sends no more may still wait for its reply so long */
 
 /* ---- counting by address ---- */
 
@@ -70,8 +70,7 @@ static struct edge_conn *slowest_page(struct edge *e, uint64_t now)
 {
     struct edge_conn *slowest = NULL;
     uint64_t least = UINT64_MAX;
-    LIST_EACH(&e->paging, it)
-    {
+    LIST_EACH (&e->paging, it) {
         struct edge_conn *c = CONTAINER_OF(it, struct edge_conn, paging);
         uint64_t pace = (c->stream.sent - c->page_sent) * 1000 / (now - c->page_ms + 1);
         if (pace < least) {

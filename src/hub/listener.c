@@ -41,8 +41,8 @@ struct listeners {
 static void on_rested(struct timer *t)
 {
     struct listeners *all = CONTAINER_OF(t, struct listeners, rest);
-    LIST_EACH(&all->list, it)
-    event_add(&CONTAINER_OF(it, struct listener, node)->event, NULL);
+    LIST_EACH (&all->list, it)
+        event_add(&CONTAINER_OF(it, struct listener, node)->event, NULL);
 }
 
 static void rest(struct listeners *all)
@@ -52,8 +52,8 @@ static void rest(struct listeners *all)
         log_warn("edge", "cannot accept connections: %s", strerror(errno));
         all->say_ms = now + SAY_MS;
     }
-    LIST_EACH(&all->list, it)
-    event_del(&CONTAINER_OF(it, struct listener, node)->event);
+    LIST_EACH (&all->list, it)
+        event_del(&CONTAINER_OF(it, struct listener, node)->event);
     timers_set(all->timers, &all->rest, now + REST_MS);
 }
 
@@ -238,8 +238,7 @@ struct listeners *listeners_new(struct event_base *base, struct timers *timers,
 void listeners_stop(struct listeners *l)
 {
     timers_stop(l->timers, &l->rest);
-    LIST_EACH(&l->list, it)
-    {
+    LIST_EACH (&l->list, it) {
         struct listener *one = CONTAINER_OF(it, struct listener, node);
         list_remove(it);
         event_del(&one->event);

@@ -232,6 +232,14 @@ class Edge:
     def wait_for_log(self, line):
         self.wait_for(lambda e: line in e.log())
 
+    def busy(self):
+        """The share of a processor that the server uses while nobody wants anything, over a third of a second."""
+        fields = lambda: pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks = lambda: int(fields()[11]) + int(fields()[12])
+        before = ticks()
+        select.select([], [], [], 0.33)
+        return (ticks() - before) / os.sysconf("SC_CLK_TCK") / 0.33
+
     def stop(self):
         """The server must have lived until now, and end well: a sanitizer's finding is a status of its own."""
         if self.process.poll() is None:

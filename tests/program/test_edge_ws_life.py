@@ -197,6 +197,17 @@ def test_reading_stops_while_output_is_not_taken():
         assert c.close_code() == 1000
 
 
+def test_peer_that_fell_behind_inside_a_message_is_waited_for():
+    """While the server does not read it is not the peer who is late with the rest."""
+    with running_edge(limits={"message_idle_ms": 100}) as e, e.connect(small=True) as c:
+        c.upgrade()
+        data = frame(BINARY, b"m" * 10000)
+        sent = c.send_until_it_blocks(data)
+        assert e.busy() < 0.2
+        for _ in range(sent // len(data)):
+            c.expect_echo(BINARY, b"m" * 10000)
+
+
 def test_close_handshake_ends_though_the_peer_had_fallen_behind():
     with running_edge() as e, e.connect(small=True) as c:
         c.upgrade()

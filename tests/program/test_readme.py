@@ -1,12 +1,36 @@
 """What the README says is true: its example runs, its table of limits is the code's."""
+import os
 import pathlib
 import re
+import subprocess
+import sys
+
+from relay import Relay
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
 
 
 def test_limits_table_is_the_codes_own():
     header = (ROOT / "include/model/limits.h").read_text()
     code = re.findall(r'X\((\w+), (\d+), \d+, \d+,\s*"([^"]+)"\)', header.replace("\\\n", ""))
-    readme = re.findall(r"^\| `(\w+)` \| (\d+) \| (.+?) \|$", (ROOT / "README.md").read_text(), re.M)
+    readme = re.findall(r"^\| `(\w+)` \| (\d+) \| (.+?) \|$", README, re.M)
     assert code and readme == code
+
+
+def test_the_python_app_of_20_lines_serves_a_request():
+    example = re.search(r"```python\n(.+?)```", README, re.S).group(1)
+    relay = Relay()
+    try:
+        space, tab = relay.space(), relay.admin.tab()
+        environment = {**os.environ, "RELAY": relay.url, "SPACE": space.name, "TOKEN": space.token}
+        app = subprocess.Popen([sys.executable, "-c", example], env=environment, stdout=subprocess.PIPE, text=True)
+        try:
+            assert app.stdout.readline() == f'Successfully connected to space "{space.name}"\n'
+            request = tab.submit(space, {"prompt": "hello"})
+            assert tab.outcome(request)["result"] == {"text_output": "HELLO"}
+        finally:
+            app.kill()
+            app.communicate()
+    finally:
+        relay.leave()
