@@ -10,6 +10,7 @@
  *   /early      is answered in the route function, before the body
  *   /small      takes bodies of at most 1024 bytes
  *   /kick       closes the newest WebSocket with 4002
+ *   /flood      sends it 250 texts of 64 KiB
  *   /who        says address, scheme and origin
  *   /log        says what became of held requests and closed sockets, one a line
  *   /stats      says the edge's numbers
@@ -151,6 +152,13 @@ static void on_kick(struct echo *echo, struct exchange *x)
     reply(x, STR("kicked"));
 }
 
+static void on_flood(struct echo *echo, struct exchange *x)
+{
+    if (echo->newest)
+        send_many(echo->newest, 250, 65536);
+    reply(x, STR("flooded"));
+}
+
 static void on_abandoned(void *ctx, struct exchange *x)
 {
     struct echo *echo = ctx;
@@ -194,8 +202,8 @@ static const struct page {
     const char *path;
     void (*answer)(struct echo *echo, struct exchange *x);
 } PAGES[] = {
-    {"/hold", on_hold}, {"/release", on_release}, {"/who", on_who},
-    {"/kick", on_kick}, {"/log", on_log},         {"/stats", on_stats},
+    {"/hold", on_hold},   {"/release", on_release}, {"/who", on_who},     {"/kick", on_kick},
+    {"/flood", on_flood}, {"/log", on_log},         {"/stats", on_stats},
 };
 
 static const struct page *page_of(const struct exchange *x)

@@ -96,11 +96,10 @@ static unsigned count_words(struct str s)
 static void write_answer(struct mock *m, struct str prompt, struct buf *out)
 {
     static const char *const sentences[] = {
-        "A real model would think about this for a while; this one only counts to a few seconds.",
-        "The words arrive one by one, as they would from a model that writes from left to right.",
-        "Two things matter here: that your question reached the app, and that its answer found "
-        "you.",
-        "The relay in between has kept both of them on disk, so that neither gets lost.",
+        "A real model would think about this; mine only counts to a few seconds.",
+        "The words arrive one by one, as from a model that writes from left to right.",
+        "What matters is that your question reached the app, and its answer you.",
+        "The relay in between has kept both on disk, so that neither gets lost.",
         "If you read this on a page, everything between the two of us works.",
     };
     const size_t count = sizeof sentences / sizeof *sentences;

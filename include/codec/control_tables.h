@@ -4,9 +4,6 @@
 
 #include "codec/control_fields.h"
 
-#define CONTROL_APPS_MAX   1000
-#define CONTROL_RATE_MAX_S 86400
-
 /* What the writer of a space's record decides; offsets are from `base`, that of the space_record.
  */
 #define CONTROL_SPACE_FIELDS(base)                                                                 \
@@ -27,14 +24,14 @@
          0,                                                                                        \
          16},                                                                                      \
         {"inputs", CONTROL_INPUTS, false, (base) + offsetof(struct space_record, inputs), 0, 0},   \
-        {"max_apps", CONTROL_U32,     false, (base) + offsetof(struct space_record, max_apps),     \
-         1,          CONTROL_APPS_MAX},                                                            \
+        {"max_apps", CONTROL_U32,   false, (base) + offsetof(struct space_record, max_apps),       \
+         1,          SPACE_APPS_MAX},                                                              \
         {"rate_limit_s",                                                                           \
          CONTROL_U32,                                                                              \
          false,                                                                                    \
          (base) + offsetof(struct space_record, rate_limit_s),                                     \
          0,                                                                                        \
-         CONTROL_RATE_MAX_S},                                                                      \
+         SPACE_RATE_MAX_S},                                                                        \
         {"queue_offline",                                                                          \
          CONTROL_BOOL,                                                                             \
          false,                                                                                    \

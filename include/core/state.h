@@ -28,9 +28,10 @@ struct timer {
 struct person {
     int64_t key;
     struct user_record rec;
-    char folded[USER_NAME_BYTES]; /* the name in lower case */
-    bool pending;                 /* being saved for the first time: only its name is taken */
-    uint32_t unfinished;          /* requests */
+    char folded[USER_NAME_BYTES];       /* the name in lower case */
+    bool pending;                       /* being saved for the first time: only its name is taken */
+    const struct user_record *changing; /* the row that is being saved; NULL = none */
+    uint32_t unfinished;                /* requests */
     struct list sessions;
     UT_hash_handle hh, hh_name;
 };
@@ -41,6 +42,7 @@ struct session {
     struct person *person;
     int64_t seen_saved_ms;
     bool pending;
+    struct timer over_timer; /* when it expires */
     struct list link; /* of its person */
     UT_hash_handle hh, hh_hash;
 };
@@ -70,6 +72,7 @@ struct space {
     struct space_record rec;
     int64_t key;
     bool pending, removed;
+    bool changing;                   /* an edit or the removal is being saved */
     char renaming[SPACE_NAME_BYTES]; /* reserved while an edit is being saved; "" = none */
     struct queue waiting;
     struct list apps;
@@ -81,12 +84,11 @@ struct space {
     struct standing *standings;
     uint64_t pace_ms[PACE_SAMPLES]; /* how long the last requests ran */
     size_t pace_count;
-    bool shown; /* has been published at least once */
-    bool shown_connected, shown_draining;
+    bool shown_connected; /* as was published last */
     uint64_t shown_at_ms;
     struct timer show_timer, position_timer;
     struct list watched; /* waiting requests that somebody watches */
-    struct list match_link;
+    struct list match_link, show_link;
     UT_hash_handle hh, hh_name;
 };
 
@@ -193,8 +195,20 @@ struct save {
     uint64_t ticket;
     struct uuid object; /* what a command made or changed */
     void *row;          /* a heap copy of the row, applied when it is saved */
-    struct list link;   /* in the order they were given */
+    struct sure *sure;
+    struct list link; /* in the order they were given */
     UT_hash_handle hh;
+};
+
+/* A change that is tried again each second until it is saved, because nobody else would ask for it
+ * again. */
+struct sure {
+    struct timer timer;
+    struct list link;
+    enum change_kind kind; /* SESSION_END (key) or REQUEST_USAGE (id, usage) */
+    int64_t key;
+    struct uuid id;
+    struct bytes *usage;
 };
 
 enum load_for { LOAD_FOR_ACK, LOAD_FOR_SUBSCRIBE, LOAD_FOR_CANCEL };
@@ -252,6 +266,7 @@ struct relay {
     struct setting *settings;
     struct save *saves;
     struct list saves_in_order;
+    struct list sure; /* changes that must be saved in the end */
     struct load *loads;
     uint64_t next_save, next_load;
     uint64_t no_match_until_ms; /* the store has failed: no new attempts before then */
@@ -259,6 +274,7 @@ struct relay {
     struct timer admin_timer, hourly_timer, wake_timer;
     unsigned admin_watchers;
     struct list to_match;  /* spaces */
+    struct list to_show;   /* spaces that may have become connected or disconnected */
     struct list graveyard; /* requests to be freed at the next step */
     struct stats stats;
     struct arena_block *arena; /* what effects borrow; emptied at the next step */
@@ -277,6 +293,9 @@ void send_close(struct relay *r, uint64_t conn, uint16_t code, struct str reason
 /* saves.c */
 struct save *save_start(struct relay *r, struct change *c,
                         void (*done)(struct relay *, struct save *, enum err));
+void save_surely(struct relay *r, enum change_kind kind, int64_t key, struct uuid id,
+                 struct str usage);
+void sure_free_all(struct relay *r);
 void saves_answered(struct relay *r, const struct event *e);
 bool saves_overloaded(const struct relay *r);
 struct load *load_start(struct relay *r, enum load_for purpose, struct uuid request_id);
@@ -340,6 +359,7 @@ void app_gone(struct relay *r, struct app_conn *a, bool at_once);
 struct app_conn *app_find(struct relay *r, uint64_t conn);
 struct app_conn *app_by_id(struct relay *r, struct uuid connection_id);
 void app_fill_view(const struct app_conn *a, struct app_view *v);
+void app_drain(struct relay *r, struct app_conn *a);
 void apps_drain_all(struct relay *r);
 
 /* register.c */
@@ -368,6 +388,7 @@ uint32_t space_slots(const struct space *s);
 /* show.c: what watchers see */
 void show_space(struct relay *r, struct space *s);
 void show_space_soon(struct relay *r, struct space *s);
+void show_connected(struct relay *r);
 void show_positions_soon(struct relay *r, struct space *s);
 void show_timers_init(struct space *s);
 void space_fill_view(const struct space *s, struct space_view *v);
@@ -399,7 +420,10 @@ struct person *person_new(struct relay *r, const struct user_record *rec);
 void person_free(struct relay *r, struct person *p);
 struct session *session_new(struct relay *r, struct person *p, const struct session_record *rec);
 void session_free(struct relay *r, struct session *s);
+void session_watch(struct relay *r, struct session *s); /* ends it in time; once the clock is known */
 void sessions_end(struct relay *r, struct person *p, int64_t but_key);
+void sessions_prune(struct relay *r);
+bool person_is_admin(struct relay *r, int64_t user_key);
 unsigned admins_count(const struct relay *r, const struct person *but);
 
 /* commands.c and the files of one kind of command each */
@@ -407,6 +431,7 @@ void command_run(struct relay *r, const struct event *e);
 struct reply *reply_send(struct relay *r, uint64_t ticket, enum err err, const char *message);
 struct audit_record *audit_new(struct relay *r, const struct command *c, const char *action,
                                struct str subject, const char *detail);
+bool actor_is_admin(struct relay *r, const struct actor *a);
 void command_saved(struct relay *r, struct save *s, enum err err);
 typedef void command_fn(struct relay *r, const struct event *e);
 command_fn command_setup, command_user_add, command_user_password, command_user_rehash,

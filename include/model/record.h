@@ -18,6 +18,8 @@
 #define ADDRESS_BYTES     46 /* INET6_ADDRSTRLEN */
 #define AGENT_BYTES       161
 #define LANGUAGE_BYTES    8
+#define SPACE_APPS_MAX    1000  /* apps of one space at a time */
+#define SPACE_RATE_MAX_S  86400 /* seconds between two requests of a person */
 
 enum role { ROLE_USER, ROLE_ADMIN };
 

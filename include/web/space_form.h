@@ -6,8 +6,6 @@
 
 struct json_t;
 
-#define SPACE_APPS_MAX   1000
-#define SPACE_RATE_MAX_S 86400
 
 /* A space as it is before anybody has typed anything. */
 struct space_record space_form_blank(void);

@@ -65,20 +65,26 @@ void app_gone(struct relay *r, struct app_conn *a, bool at_once)
     orphan_leases(r, a, at_once);
     assert(a->taken == 0);
     free(a);
-    show_space(r, s);
+    show_space_soon(r, s);
     show_positions_soon(r, s);
     s->requests--;
     space_release_if_over(r, s);
 }
 
+/* It is given nothing new. */
+void app_drain(struct relay *r, struct app_conn *a)
+{
+    a->draining = true;
+    show_space_soon(r, a->space);
+    show_positions_soon(r, a->space);
+}
+
 /* ---- messages ---- */
 
-static void app_drain(struct relay *r, struct app_conn *a, const struct app_msg *m)
+static void drain_message(struct relay *r, struct app_conn *a, const struct app_msg *m)
 {
     (void)m;
-    a->draining = true;
-    show_space(r, a->space);
-    show_positions_soon(r, a->space);
+    app_drain(r, a);
 }
 
 void app_message(struct relay *r, const struct event *e)
@@ -87,7 +93,7 @@ void app_message(struct relay *r, const struct event *e)
                                                 const struct app_msg *) = {
         [APP_MSG_PROGRESS] = frame_progress, [APP_MSG_DELTA] = frame_delta,
         [APP_MSG_RESULT] = frame_result,     [APP_MSG_ERROR] = frame_error,
-        [APP_MSG_DRAIN] = app_drain,
+        [APP_MSG_DRAIN] = drain_message,
     };
     struct app_conn *a = app_find(r, e->conn);
     if (!a && e->app_msg->kind == APP_MSG_REGISTER) {

@@ -70,18 +70,17 @@ static const struct {
 
 /* Pages have checked already; the core checks again what the actor may do now (the role may have
  * gone since). */
-static bool is_admin(struct relay *r, const struct actor *a)
+bool actor_is_admin(struct relay *r, const struct actor *a)
 {
     if (!a->user_key)
         return a->role == ROLE_ADMIN; /* the command line */
-    struct person *p = person_by_key(r, a->user_key);
-    return p && p->rec.role == ROLE_ADMIN && !p->rec.disabled;
+    return person_is_admin(r, a->user_key);
 }
 
 void command_run(struct relay *r, const struct event *e)
 {
     enum command_kind kind = e->command->kind;
-    if (commands[kind].admin && !is_admin(r, &e->command->actor))
+    if (commands[kind].admin && !actor_is_admin(r, &e->command->actor))
         reply_send(r, e->ticket, ERR_FORBIDDEN, "Only admins may do this");
     else
         commands[kind].run(r, e);

@@ -105,8 +105,9 @@ static void opened(struct relay *r, struct save *s, enum err err)
     else if (session)
         session->pending = false;
     if (!session && !err)
-        err = ERR_FORBIDDEN; /* ended while it was being saved */
-    command_saved(r, s, err);
+        reply_send(r, s->ticket, ERR_FORBIDDEN, "This log-in was ended");
+    else
+        command_saved(r, s, err);
 }
 
 void command_session_open(struct relay *r, const struct event *e)
@@ -136,12 +137,20 @@ void command_session_open(struct relay *r, const struct event *e)
     s->object = rec.id;
 }
 
+/* It has ended in any case; when that could not be saved, it is tried again. */
+static void closed(struct relay *r, struct save *s, enum err err)
+{
+    if (err)
+        save_surely(r, CHANGE_SESSION_END, uuid_key(s->object), s->object, STR(""));
+    command_saved(r, s, err);
+}
+
 void command_session_close(struct relay *r, const struct event *e)
 {
     const struct command *c = e->command;
     struct session *s;
     HASH_FIND(hh, r->sessions, &c->key, sizeof c->key, s);
-    bool may = s && (s->person->key == c->actor.user_key || c->actor.role == ROLE_ADMIN);
+    bool may = s && (s->person->key == c->actor.user_key || actor_is_admin(r, &c->actor));
     if (!may) {
         reply_send(r, e->ticket, ERR_NOT_FOUND, "There is no such session");
         return;
@@ -149,7 +158,9 @@ void command_session_close(struct relay *r, const struct event *e)
     struct change *change = change_new(CHANGE_SESSION_END);
     change->key = s->key;
     change->audit = audit_new(r, c, "logout", str_of(s->person->rec.name), "");
-    save_start(r, change, command_saved)->ticket = e->ticket;
+    struct save *save = save_start(r, change, closed);
+    save->ticket = e->ticket;
+    save->object = s->rec.id;
     struct effect *x = effect_new(r, EFFECT_CLOSE_PERSON);
     x->user_key = s->person->key;
     x->session_key = s->key;

@@ -6,7 +6,6 @@
 #define CLOSE_KICKED  4002
 #define CLOSE_REFUSED 4500
 #define CLOSE_REVOKED 4501
-#define MAX_APPS      1000
 
 static bool valid(struct relay *r, const struct event *e)
 {
@@ -15,7 +14,7 @@ static bool valid(struct relay *r, const struct event *e)
     if (!space_name_valid(str_of(rec->name)))
         why = "A space's name has 1 to 64 characters, no control character, no /, no blank at its "
               "ends";
-    else if (rec->max_apps < 1 || rec->max_apps > MAX_APPS)
+    else if (rec->max_apps < 1 || rec->max_apps > SPACE_APPS_MAX)
         why = "A space allows 1 to 1000 apps";
     else if (!utf8_valid(rec->description, strlen(rec->description)))
         why = "The description is not valid UTF-8";
@@ -79,24 +78,30 @@ void command_space_add(struct relay *r, const struct event *e)
     put_space(r, e, &rec, "space.add", added);
 }
 
+/* To be changed; NULL when it was answered. Rows are saved whole, so one change at a time. */
 static struct space *named(struct relay *r, const struct event *e)
 {
     const struct command *c = e->command;
     struct uuid id = uuid_is_nil(c->id) ? c->space.id : c->id;
     struct space *s =
         uuid_is_nil(id) ? space_by_name(r, str_of(c->space.name)) : space_by_id(r, id);
-    if (s && !s->pending && !s->removed)
+    if (!s || s->pending || s->removed)
+        reply_send(r, e->ticket, ERR_NOT_FOUND, "Space not found");
+    else if (s->changing)
+        reply_send(r, e->ticket, ERR_LOCKED,
+                   "Another change of this space is being saved; try again");
+    else
         return s;
-    reply_send(r, e->ticket, ERR_NOT_FOUND, "Space not found");
     return NULL;
 }
 
 static void edited(struct relay *r, struct save *save, enum err err)
 {
     struct space *s = space_by_id(r, save->object);
-    if (s)
-        s->renaming[0] = 0;
-    if (s && !s->removed && !err) {
+    assert(s && !s->removed);
+    s->changing = false;
+    s->renaming[0] = 0;
+    if (!err) {
         space_unindex_name(r, s);
         s->rec = *(const struct space_record *)save->row;
         space_index_name(r, s);
@@ -110,11 +115,7 @@ void command_space_edit(struct relay *r, const struct event *e)
     struct space *s = named(r, e);
     if (!s || !valid(r, e) || name_taken(r, e, s))
         return;
-    if (s->renaming[0]) {
-        reply_send(r, e->ticket, ERR_LOCKED,
-                   "Another edit of this space is being saved; try again");
-        return;
-    }
+    s->changing = true;
     struct space_record rec = e->command->space;
     rec.id = s->rec.id;
     rec.created_ms = s->rec.created_ms;
@@ -149,8 +150,10 @@ static void cancel_all(struct relay *r, struct space *s)
 static void removed(struct relay *r, struct save *save, enum err err)
 {
     struct space *s = space_by_id(r, save->object);
+    assert(s && !s->removed);
+    s->changing = false;
     command_saved(r, save, err);
-    if (err || !s || s->removed)
+    if (err)
         return;
     s->removed = true;
     s->rec.removed_ms = ((const struct space_record *)save->row)->removed_ms;
@@ -168,6 +171,7 @@ void command_space_remove(struct relay *r, const struct event *e)
     struct space *s = named(r, e);
     if (!s)
         return;
+    s->changing = true;
     struct space_record rec = s->rec;
     rec.removed_ms = r->now.wall_ms;
     put_space(r, e, &rec, "space.remove", removed);
@@ -279,9 +283,7 @@ void command_app_drain(struct relay *r, const struct event *e)
     struct app_conn *a = named_app(r, e, "app.drain");
     if (!a)
         return;
-    a->draining = true;
-    show_space(r, a->space);
-    show_positions_soon(r, a->space);
+    app_drain(r, a);
 }
 
 void command_app_kick(struct relay *r, const struct event *e)

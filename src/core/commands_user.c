@@ -3,23 +3,37 @@
 
 #include <stdlib.h>
 
+#define CLOSE_KICKED 4002
+
+static void apply(struct relay *r, struct person *p, const struct user_record *rec)
+{
+    bool disabled = rec->disabled && !p->rec.disabled;
+    bool demoted = rec->role != ROLE_ADMIN && p->rec.role == ROLE_ADMIN;
+    int64_t last_login_ms = p->rec.last_login_ms;
+    p->rec = *rec;
+    p->rec.last_login_ms = last_login_ms;
+    if (disabled)
+        sessions_end(r, p, 0);
+    if (!demoted)
+        return;
+    struct effect *x = effect_new(r, EFFECT_CLOSE_PERSON); /* they come back as what they are now */
+    x->user_key = p->key;
+    x->close_code = CLOSE_KICKED;
+}
+
 /* The row as it shall be is applied when it is saved. */
 static void user_saved(struct relay *r, struct save *s, enum err err)
 {
     const struct user_record *rec = s->row;
     struct person *p = person_by_key(r, uuid_key(rec->id));
-    if (!err && p) {
-        bool disabled = rec->disabled && !p->rec.disabled;
-        int64_t last_login_ms = p->rec.last_login_ms;
-        p->rec = *rec;
-        p->rec.last_login_ms = last_login_ms;
-        if (disabled)
-            sessions_end(r, p, 0);
-    }
+    assert(p && p->changing == rec);
+    p->changing = NULL;
+    if (!err)
+        apply(r, p, rec);
     command_saved(r, s, err);
 }
 
-static struct save *put_user(struct relay *r, const struct user_record *rec,
+static struct save *put_user(struct relay *r, struct person *p, const struct user_record *rec,
                              struct audit_record *audit, uint64_t ticket,
                              void (*done)(struct relay *, struct save *, enum err))
 {
@@ -32,6 +46,7 @@ static struct save *put_user(struct relay *r, const struct user_record *rec,
     s->object = rec->id;
     s->row = xcalloc(1, sizeof *rec);
     memcpy(s->row, rec, sizeof *rec);
+    p->changing = s->row;
     return s;
 }
 
@@ -39,6 +54,7 @@ static void added(struct relay *r, struct save *s, enum err err)
 {
     struct person *p = person_by_key(r, uuid_key(s->object));
     assert(p && p->pending);
+    p->changing = NULL;
     if (err)
         person_free(r, p);
     else
@@ -62,8 +78,9 @@ static void add(struct relay *r, const struct event *e, enum role role, const ch
     rec.disabled = false;
     rec.created_ms = r->now.wall_ms;
     rec.last_login_ms = 0;
-    person_new(r, &rec)->pending = true;
-    put_user(r, &rec,
+    struct person *p = person_new(r, &rec);
+    p->pending = true;
+    put_user(r, p, &rec,
              audit_new(r, e->command, action, str_of(rec.name), role == ROLE_ADMIN ? "admin" : ""),
              e->ticket, added);
 }
@@ -80,16 +97,9 @@ void command_setup(struct relay *r, const struct event *e)
     add(r, e, ROLE_ADMIN, "setup");
 }
 
-static bool actor_is_admin(struct relay *r, const struct command *c)
-{
-    struct person *p = person_by_key(r, c->actor.user_key);
-    return c->actor.user_key ? p && p->rec.role == ROLE_ADMIN && !p->rec.disabled
-                             : c->actor.role == ROLE_ADMIN;
-}
-
 void command_user_add(struct relay *r, const struct event *e)
 {
-    bool admin = actor_is_admin(r, e->command);
+    bool admin = actor_is_admin(r, &e->command->actor);
     if (!admin && strcmp(relay_setting(r, "registration_open", "0"), "1") != 0) {
         reply_send(r, e->ticket, ERR_FORBIDDEN, "Registration is closed");
         return;
@@ -97,13 +107,18 @@ void command_user_add(struct relay *r, const struct event *e)
     add(r, e, admin ? e->command->user.role : ROLE_USER, admin ? "user.add" : "user.register");
 }
 
-/* The person that the command names; NULL when it was answered. */
+/* The person that the command names; NULL when it was answered. Rows are saved whole: a second
+ * change must not be made from what was there before the first. */
 static struct person *named(struct relay *r, const struct event *e)
 {
     struct person *p = person_by_name(r, str_of(e->command->user.name));
-    if (p && !p->pending)
+    if (!p || p->pending)
+        reply_send(r, e->ticket, ERR_NOT_FOUND, "There is no such user");
+    else if (p->changing)
+        reply_send(r, e->ticket, ERR_LOCKED,
+                   "Another change of this account is being saved; try again");
+    else
         return p;
-    reply_send(r, e->ticket, ERR_NOT_FOUND, "There is no such user");
     return NULL;
 }
 
@@ -111,7 +126,7 @@ static struct person *named(struct relay *r, const struct event *e)
 static struct person *own(struct relay *r, const struct event *e)
 {
     struct person *p = named(r, e);
-    if (!p || p->key == e->command->actor.user_key || actor_is_admin(r, e->command))
+    if (!p || p->key == e->command->actor.user_key || actor_is_admin(r, &e->command->actor))
         return p;
     reply_send(r, e->ticket, ERR_FORBIDDEN, "This is not your account");
     return NULL;
@@ -133,7 +148,7 @@ void command_user_password(struct relay *r, const struct event *e)
     struct user_record rec = p->rec;
     memcpy(rec.password_hash, e->command->user.password_hash, sizeof rec.password_hash);
     struct audit_record *audit = audit_new(r, e->command, "user.password", str_of(rec.name), "");
-    put_user(r, &rec, audit, e->ticket, password_saved)->offset =
+    put_user(r, p, &rec, audit, e->ticket, password_saved)->offset =
         (uint64_t)e->command->keep_session;
 }
 
@@ -148,7 +163,7 @@ void command_user_rehash(struct relay *r, const struct event *e)
         return;
     }
     memcpy(rec.password_hash, e->command->user.password_hash, sizeof rec.password_hash);
-    put_user(r, &rec, NULL, e->ticket, user_saved);
+    put_user(r, p, &rec, NULL, e->ticket, user_saved);
 }
 
 static bool last_admin(struct relay *r, const struct event *e, const struct person *p)
@@ -167,7 +182,7 @@ void command_user_disable(struct relay *r, const struct event *e)
         return;
     struct user_record rec = p->rec;
     rec.disabled = off;
-    put_user(r, &rec,
+    put_user(r, p, &rec,
              audit_new(r, e->command, off ? "user.disable" : "user.enable", str_of(rec.name), ""),
              e->ticket, user_saved);
 }
@@ -180,7 +195,7 @@ void command_user_role(struct relay *r, const struct event *e)
         return;
     struct user_record rec = p->rec;
     rec.role = role;
-    put_user(r, &rec,
+    put_user(r, p, &rec,
              audit_new(r, e->command, "user.role", str_of(rec.name),
                        role == ROLE_ADMIN ? "admin" : "user"),
              e->ticket, user_saved);
@@ -193,5 +208,5 @@ void command_user_language(struct relay *r, const struct event *e)
         return;
     struct user_record rec = p->rec;
     memcpy(rec.language, e->command->user.language, sizeof rec.language);
-    put_user(r, &rec, NULL, e->ticket, user_saved);
+    put_user(r, p, &rec, NULL, e->ticket, user_saved);
 }

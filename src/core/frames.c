@@ -143,12 +143,8 @@ static void final_after_end(struct relay *r, struct request *q, const struct app
 {
     if (q->rec.attempt != m->lease.attempt)
         return;
-    if (m->usage.n) {
-        struct change *c = change_new(CHANGE_REQUEST_USAGE);
-        c->id = q->rec.id;
-        c->usage = bytes_new(m->usage);
-        save_start(r, c, NULL);
-    }
+    if (m->usage.n)
+        save_surely(r, CHANGE_REQUEST_USAGE, 0, q->rec.id, m->usage);
     linger_end(r, q);
 }
 

@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-#define SEEN_SAVE_MS INT64_C(300000) /* "last used" is saved at most this often */
+#define CLOSE_LOGGED_OUT 4502
+#define SEEN_SAVE_MS     INT64_C(300000) /* "last used" is saved at most this often */
 
 static void fold(char *out, const char *name)
 {
@@ -52,6 +53,8 @@ void person_free(struct relay *r, struct person *p)
     free(p);
 }
 
+static void over_timer_fired(struct relay *r, struct timer *t);
+
 struct session *session_new(struct relay *r, struct person *p, const struct session_record *rec)
 {
     struct session *s = xcalloc(1, sizeof *s);
@@ -59,6 +62,7 @@ struct session *session_new(struct relay *r, struct person *p, const struct sess
     s->key = uuid_key(rec->id);
     s->person = p;
     s->seen_saved_ms = rec->seen_ms;
+    s->over_timer.fire = over_timer_fired;
     list_push_back(&p->sessions, &s->link);
     HASH_ADD(hh, r->sessions, key, sizeof s->key, s);
     HASH_ADD(hh_hash, r->sessions_by_hash, rec.hash, sizeof s->rec.hash, s);
@@ -67,43 +71,88 @@ struct session *session_new(struct relay *r, struct person *p, const struct sess
 
 void session_free(struct relay *r, struct session *s)
 {
+    timer_stop(r, &s->over_timer);
     list_remove(&s->link);
     HASH_DELETE(hh, r->sessions, s);
     HASH_DELETE(hh_hash, r->sessions_by_hash, s);
     free(s);
 }
 
-/* Ends them in memory and closes their sockets at once; the rows go in their own time. */
+/* Ends it in memory and closes its sockets at once; the row goes in its own time. */
+static void session_end(struct relay *r, struct session *s)
+{
+    save_surely(r, CHANGE_SESSION_END, s->key, s->rec.id, STR(""));
+    struct effect *x = effect_new(r, EFFECT_CLOSE_PERSON);
+    x->user_key = s->person->key;
+    x->session_key = s->key;
+    x->close_code = CLOSE_LOGGED_OUT;
+    session_free(r, s);
+}
+
+void session_watch(struct relay *r, struct session *s)
+{
+    int64_t left_ms = s->rec.expires_ms - r->now.wall_ms;
+    timer_set(r, &s->over_timer, r->now.mono_ms + (left_ms > 0 ? (uint64_t)left_ms : 0));
+}
+
+static void over_timer_fired(struct relay *r, struct timer *t)
+{
+    struct session *s = CONTAINER_OF(t, struct session, over_timer);
+    if (s->rec.expires_ms > r->now.wall_ms)
+        session_watch(r, s); /* the wall clock was set back */
+    else
+        session_end(r, s);
+}
+
+/* Those that are being saved too. */
 void sessions_end(struct relay *r, struct person *p, int64_t but_key)
 {
     LIST_EACH (&p->sessions, it) {
         struct session *s = CONTAINER_OF(it, struct session, link);
-        if (s->key == but_key)
-            continue;
-        struct change *c = change_new(CHANGE_SESSION_END);
-        c->key = s->key;
-        save_start(r, c, NULL);
-        struct effect *x = effect_new(r, EFFECT_CLOSE_PERSON);
-        x->user_key = p->key;
-        x->session_key = s->key;
-        x->close_code = 4502;
-        session_free(r, s);
+        if (s->key != but_key)
+            session_end(r, s);
     }
 }
 
+static bool is_admin(const struct user_record *u)
+{
+    return u->role == ROLE_ADMIN && !u->disabled;
+}
+
+bool person_is_admin(struct relay *r, int64_t user_key)
+{
+    struct person *p = person_by_key(r, user_key);
+    return p && is_admin(&p->rec);
+}
+
+/* Those who are, and will still be when what is being saved is saved. */
 unsigned admins_count(const struct relay *r, const struct person *but)
 {
     unsigned n = 0;
     for (const struct person *p = r->people; p; p = p->hh.next)
-        n += p != but && p->rec.role == ROLE_ADMIN && !p->rec.disabled && !p->pending;
+        n +=
+            p != but && !p->pending && is_admin(&p->rec) && (!p->changing || is_admin(p->changing));
     return n;
+}
+
+static bool too_old(const struct relay *r, const struct session *s)
+{
+    return s->rec.expires_ms <= r->now.wall_ms ||
+           r->now.wall_ms - s->rec.seen_ms > (int64_t)r->limits.session_idle_ms;
 }
 
 static bool session_over(const struct relay *r, const struct session *s)
 {
-    return s->pending || s->rec.expires_ms <= r->now.wall_ms ||
-           r->now.wall_ms - s->rec.seen_ms > (int64_t)r->limits.session_idle_ms ||
-           s->person->rec.disabled || s->person->pending;
+    return s->pending || too_old(r, s) || s->person->rec.disabled || s->person->pending;
+}
+
+void sessions_prune(struct relay *r)
+{
+    struct session *s, *tmp;
+    HASH_ITER (hh, r->sessions, s, tmp) {
+        if (too_old(r, s))
+            session_end(r, s);
+    }
 }
 
 static void note_seen(struct relay *r, struct session *s)

@@ -203,6 +203,6 @@ void app_register(struct relay *r, const struct event *e)
     welcome(r, a, resumed, count);
     end_grace(r, a);
     match_wanted(r, s);
-    show_space(r, s);
+    show_space_soon(r, s);
     show_positions_soon(r, s);
 }

@@ -112,6 +112,7 @@ static void hourly_timer_fired(struct relay *r, struct timer *t)
         HASH_DEL(r->tries, x);
         free(x);
     }
+    sessions_prune(r);
     if (r->limits.retention_days) {
         struct change *c = change_new(CHANGE_RETENTION);
         c->at_ms = r->now.wall_ms - (int64_t)r->limits.retention_days * DAY_MS;
@@ -136,8 +137,10 @@ struct relay *relay_new(const struct limits *limits)
     r->limits = *limits;
     r->next_save = r->next_load = 1;
     list_init(&r->to_match);
+    list_init(&r->to_show);
     list_init(&r->graveyard);
     list_init(&r->saves_in_order);
+    list_init(&r->sure);
     r->admin_timer.fire = admin_timer_fired;
     r->hourly_timer.fire = hourly_timer_fired;
     r->wake_timer.fire = wake_timer_fired;
@@ -223,6 +226,7 @@ void relay_free(struct relay *r)
         return;
     bury(r);
     free_saves(r);
+    sure_free_all(r);
     free_objects(r);
     free_tables(r);
     heap_release(&r->timers);
@@ -290,6 +294,9 @@ static void step_listening(struct relay *r, const struct event *e)
         if (q->restored)
             timer_set(r, &q->timer, r->now.mono_ms + r->limits.grace_ms);
     }
+    struct session *s, *s_tmp;
+    HASH_ITER (hh, r->sessions, s, s_tmp)
+        session_watch(r, s);
     turns_go_on(r);
     end_requests_of_removed_spaces(r);
     timer_set(r, &r->hourly_timer, r->now.mono_ms + RETENTION_MS);
@@ -327,6 +334,7 @@ void relay_step(struct relay *r, const struct event *e, struct now now, struct e
     r->random = e->random;
     handlers[e->kind](r, e);
     match_all(r);
+    show_connected(r);
     r->out = NULL;
 }
 
@@ -340,6 +348,7 @@ uint64_t relay_tick(struct relay *r, struct now now, struct effects *out)
         t->fire(r, t);
     }
     match_all(r);
+    show_connected(r);
     r->out = NULL;
     n = heap_min(&r->timers);
     if (!n || n->key > now.mono_ms + TICK_MS)

@@ -39,6 +39,59 @@ void saves_answered(struct relay *r, const struct event *e)
     free(s);
 }
 
+/* ---- what must be saved in the end ---- */
+
+static void sure_start(struct relay *r, struct sure *x);
+
+static void sure_free(struct relay *r, struct sure *x)
+{
+    timer_stop(r, &x->timer);
+    list_remove(&x->link);
+    bytes_unref(x->usage);
+    free(x);
+}
+
+static void sure_answered(struct relay *r, struct save *s, enum err err)
+{
+    if (err)
+        timer_set(r, &s->sure->timer, r->now.mono_ms + r->limits.save_retry_ms);
+    else
+        sure_free(r, s->sure);
+}
+
+static void sure_timer_fired(struct relay *r, struct timer *t)
+{
+    sure_start(r, CONTAINER_OF(t, struct sure, timer));
+}
+
+static void sure_start(struct relay *r, struct sure *x)
+{
+    struct change *c = change_new(x->kind);
+    c->key = x->key;
+    c->id = x->id;
+    c->usage = bytes_ref(x->usage);
+    save_start(r, c, sure_answered)->sure = x;
+}
+
+void save_surely(struct relay *r, enum change_kind kind, int64_t key, struct uuid id,
+                 struct str usage)
+{
+    struct sure *x = xcalloc(1, sizeof *x);
+    x->timer.fire = sure_timer_fired;
+    x->kind = kind;
+    x->key = key;
+    x->id = id;
+    x->usage = usage.n ? bytes_new(usage) : NULL;
+    list_push_back(&r->sure, &x->link);
+    sure_start(r, x);
+}
+
+void sure_free_all(struct relay *r)
+{
+    LIST_EACH (&r->sure, it)
+        sure_free(r, CONTAINER_OF(it, struct sure, link));
+}
+
 bool saves_overloaded(const struct relay *r)
 {
     if (HASH_COUNT(r->saves) >= r->limits.saves_pending)

@@ -20,10 +20,11 @@ void space_fill_view(const struct space *s, struct space_view *v)
     }
 }
 
-/* At once: for what must be seen at once (connected, removed). */
 void show_space(struct relay *r, struct space *s)
 {
     timer_stop(r, &s->show_timer);
+    list_remove(&s->show_link);
+    s->shown_connected = s->app_count > 0;
     s->shown_at_ms = r->now.mono_ms;
     struct space_view *v = relay_arena(r, sizeof *v);
     space_fill_view(s, v);
@@ -33,13 +34,30 @@ void show_space(struct relay *r, struct space *s)
     x->topic_event.space = v;
 }
 
-/* With other changes, at most every publish_space_ms. */
+/* Connected or not: at the end of this step. Other changes: together, at most every
+ * publish_space_ms. */
 void show_space_soon(struct relay *r, struct space *s)
 {
-    if (heap_contains(&s->show_timer.node) || s->pending)
+    if (s->pending)
+        return;
+    if (s->shown_connected != (s->app_count > 0) && !list_linked(&s->show_link))
+        list_push_back(&r->to_show, &s->show_link);
+    if (heap_contains(&s->show_timer.node))
         return;
     uint64_t due = s->shown_at_ms + r->limits.publish_space_ms;
     timer_set(r, &s->show_timer, due > r->now.mono_ms ? due : r->now.mono_ms);
+}
+
+/* At the end of a step: an app that replaces its own older connection was never away. */
+void show_connected(struct relay *r)
+{
+    struct list *it;
+    while ((it = list_first(&r->to_show))) {
+        struct space *s = CONTAINER_OF(it, struct space, show_link);
+        list_remove(it);
+        if (s->shown_connected != (s->app_count > 0))
+            show_space(r, s);
+    }
 }
 
 static void show_timer_fired(struct relay *r, struct timer *t)

@@ -52,6 +52,7 @@ void space_free(struct relay *r, struct space *s)
     timer_stop(r, &s->show_timer);
     timer_stop(r, &s->position_timer);
     list_remove(&s->match_link);
+    list_remove(&s->show_link);
     struct standing *st, *tmp;
     HASH_ITER (hh, s->standings, st, tmp) {
         HASH_DEL(s->standings, st);

@@ -171,9 +171,9 @@ void submit_command(struct relay *r, const struct event *e)
 
 /* ---- cancel ---- */
 
-static bool may_cancel(const struct request *q, int64_t user_key, enum role role)
+static bool may_cancel(struct relay *r, const struct request *q, int64_t user_key)
 {
-    return q->rec.user_key == user_key || role == ROLE_ADMIN;
+    return q->rec.user_key == user_key || person_is_admin(r, user_key);
 }
 
 static void cancel(struct relay *r, struct request *q, uint64_t conn, uint64_t ticket,
@@ -190,7 +190,7 @@ void cancel_message(struct relay *r, const struct event *e)
 {
     const struct client_msg *m = e->client_msg;
     struct request *q = request_find(r, m->request_id);
-    if (q && may_cancel(q, e->who->user_key, e->who->role)) {
+    if (q && may_cancel(r, q, e->who->user_key)) {
         cancel(r, q, e->conn, 0, m->ref);
         return;
     }
@@ -209,7 +209,7 @@ void cancel_command(struct relay *r, const struct event *e)
 {
     const struct command *c = e->command;
     struct request *q = request_find(r, c->id);
-    if (q && may_cancel(q, c->actor.user_key, c->actor.role))
+    if (q && (q->rec.user_key == c->actor.user_key || actor_is_admin(r, &c->actor)))
         cancel(r, q, 0, e->ticket, STR(""));
     else
         reply_send(r, e->ticket, ERR_NOT_FOUND, "There is no such unfinished request");
@@ -219,7 +219,7 @@ void cancel_command(struct relay *r, const struct event *e)
 void cancel_loaded(struct relay *r, const struct load *l, enum err err,
                    const struct request_record *rec)
 {
-    bool theirs = !err && (rec->user_key == l->who.user_key || l->who.role == ROLE_ADMIN);
+    bool theirs = !err && (rec->user_key == l->who.user_key || person_is_admin(r, l->who.user_key));
     struct str ref = str_of(l->ref);
     if (theirs)
         send_client_error(r, l->conn, ref, ERR_ALREADY_FINAL,

@@ -1,6 +1,7 @@
 #include "main/options.h"
 
 #include "base/alloc.h"
+#include "model/record.h"
 
 #include <ctype.h>
 #include <stddef.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 
 #define AT(member)     offsetof(struct options, member)
-#define APPS_MAX       1000
 #define EXPIRES_MAX_MS (INT64_C(100) * 366 * 24 * 3600 * 1000)
 
 /* Each stores a value; NULL, or what is wrong with it. */
@@ -57,7 +57,7 @@ static const char *take_yes(void *at, const char *value)
 static const char *take_apps(void *at, const char *value)
 {
     uint64_t n;
-    if (str_to_u64(str_of(value), APPS_MAX, &n) || n < 1)
+    if (str_to_u64(str_of(value), SPACE_APPS_MAX, &n) || n < 1)
         return "must be a number from 1 to 1000";
     *(uint32_t *)at = (uint32_t)n;
     return NULL;

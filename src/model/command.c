@@ -12,7 +12,13 @@ void reply_release(struct reply *r)
 {
     free(r->spaces);
     free(r->apps);
+    free(r->users);
+    free(r->records);
+    free(r->tokens);
     r->spaces = NULL;
     r->apps = NULL;
-    r->count = 0;
+    r->users = NULL;
+    r->records = NULL;
+    r->tokens = NULL;
+    r->count = r->user_count = r->record_count = r->token_count = 0;
 }

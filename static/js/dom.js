@@ -60,13 +60,13 @@ export function timeNode(iso) {
     return node;
 }
 
-/** "850 ms", "4.2 s", "3 min 20 s", "2 h 5 min" */
+/** "850 ms", "4.2 s", "3 min 20 s", "2 h 5 min": as view_duration of the server writes it. */
 export function duration(ms) {
     if (ms < 1000)
         return `${Math.max(0, Math.round(ms))} ms`;
     const s = ms / 1000;
     if (s < 60)
-        return t('time.seconds', { n: s < 10 ? s.toFixed(1) : Math.floor(s) });
+        return t('time.seconds', { n: (Math.floor(ms / 100) / 10).toFixed(1) });
     const min = Math.floor(s / 60);
     if (min < 60)
         return t('time.minutes_seconds', { m: min, s: Math.floor(s % 60) });

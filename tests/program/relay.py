@@ -320,6 +320,7 @@ class Relay:
 
     def use_limits(self, limits):
         """From the next start on."""
+        limits = {"shutdown_ms": 100, **limits}
         text = "".join(f"{name} = {value}\n" for name, value in limits.items())
         (self.folder / "limits").write_text("# of a test\n" + text)
 

@@ -199,13 +199,18 @@ def test_reading_stops_while_output_is_not_taken():
 
 def test_peer_that_fell_behind_inside_a_message_is_waited_for():
     """While the server does not read it is not the peer who is late with the rest."""
-    with running_edge(limits={"message_idle_ms": 100}) as e, e.connect(small=True) as c:
+    limits = {"message_idle_ms": 500, "client_unsent_bytes": 20000000}
+    with running_edge(limits=limits) as e, e.connect(small=True) as c:
         c.upgrade()
-        data = frame(BINARY, b"m" * 10000)
-        sent = c.send_until_it_blocks(data)
+        c.send(frame(TEXT, "a", fin=False))
+        assert e.get("/flood").status == 200
+        c.send(frame(0, "b", fin=False))
         assert e.busy() < 0.2
-        for _ in range(sent // len(data)):
-            c.expect_echo(BINARY, b"m" * 10000)
+        assert e.busy() < 0.2
+        for _ in range(250):
+            c.expect_echo(TEXT, b"x" * 65536)
+        c.send(frame(0, "c"))
+        c.expect_echo(TEXT, b"abc")
 
 
 def test_close_handshake_ends_though_the_peer_had_fallen_behind():
