@@ -88,7 +88,7 @@ test-c: $(TESTS) $(FUZZ)
 	$(Q)tools/run-tests.sh $(BUILD) $(patsubst $(BUILD)/%,%,$(TESTS)) -- $(patsubst $(BUILD)/%,%,$(FUZZ))
 
 test-py: all $(ECHO)
-	$(Q)SPACERELAY_BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/program $(PYTEST)
+	$(Q)SPACERELAY_BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 4 --dist loadfile tests/program $(PYTEST)
 
 test-browser: all tests/browser/node_modules
 	$(Q)cd tests/browser && SPACERELAY_BUILD=$(abspath $(BUILD)) node --test --test-concurrency=1 .

@@ -53,6 +53,8 @@ struct ws_decoder {
 
 void ws_init(struct ws_decoder *d, enum ws_role role, struct ws_limits limits);
 void ws_release(struct ws_decoder *d);
+/* Another limit for the messages to come, at most the one of ws_init. Not inside a message. */
+void ws_limit_message(struct ws_decoder *d, size_t bytes);
 
 /* Takes bytes from *in (advancing it) until a message is complete (OK, *out filled), the bytes are
  * used up (ERR_AGAIN), or the peer broke the protocol (ERR_SYNTAX, fail_code set; the decoder takes

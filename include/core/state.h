@@ -43,13 +43,15 @@ struct session {
     int64_t seen_saved_ms;
     bool pending;
     struct timer over_timer; /* when it expires */
-    struct list link; /* of its person */
+    struct list link;        /* of its person */
     UT_hash_handle hh, hh_hash;
 };
 
-/* Failed log-ins of one account or address. */
+#define TRIES_NAME_BYTES (ADDRESS_BYTES + USER_NAME_BYTES)
+
+/* Failed log-ins of one account, or of one address (IPv6: its network of 64 bits). */
 struct tries {
-    char name[ADDRESS_BYTES + USER_NAME_BYTES]; /* "a:account" or "i:address" */
+    char name[TRIES_NAME_BYTES]; /* "a:account" or "i:address" */
     uint32_t failures, pending;
     uint64_t window_end_ms, last_ms, pending_end_ms;
     UT_hash_handle hh;
@@ -75,6 +77,7 @@ struct space {
     bool changing;                   /* an edit or the removal is being saved */
     char renaming[SPACE_NAME_BYTES]; /* reserved while an edit is being saved; "" = none */
     struct queue waiting;
+    size_t returning; /* on their way back into the queue; until they are there nobody overtakes */
     struct list apps;
     uint32_t app_count;
     struct list orphans; /* leases without a connection */
@@ -211,6 +214,8 @@ struct sure {
     struct bytes *usage;
 };
 
+#define LOADS_PER_CONN 64
+
 enum load_for { LOAD_FOR_ACK, LOAD_FOR_SUBSCRIBE, LOAD_FOR_CANCEL };
 
 struct load {
@@ -223,6 +228,13 @@ struct load {
     struct uuid request_id;
     char topic_text[UUID_TEXT_BYTES + 16];
     char ref[REF_BYTES];
+    UT_hash_handle hh;
+};
+
+/* How many of a connection's loads are under way; made with the first, gone with the last. */
+struct loader {
+    uint64_t conn;
+    unsigned loads;
     UT_hash_handle hh;
 };
 
@@ -268,6 +280,7 @@ struct relay {
     struct list saves_in_order;
     struct list sure; /* changes that must be saved in the end */
     struct load *loads;
+    struct loader *loaders;
     uint64_t next_save, next_load;
     uint64_t no_match_until_ms; /* the store has failed: no new attempts before then */
     struct heap timers;
@@ -298,8 +311,12 @@ void save_surely(struct relay *r, enum change_kind kind, int64_t key, struct uui
 void sure_free_all(struct relay *r);
 void saves_answered(struct relay *r, const struct event *e);
 bool saves_overloaded(const struct relay *r);
-struct load *load_start(struct relay *r, enum load_for purpose, struct uuid request_id);
+/* NULL when the connection has LOADS_PER_CONN under way: loads wait with what everybody saves, and
+ * nobody's may fill that list. */
+struct load *load_start(struct relay *r, enum load_for purpose, uint64_t conn,
+                        struct uuid request_id);
 void loads_answered(struct relay *r, const struct event *e);
+void loads_free_all(struct relay *r);
 
 /* request.c */
 struct request *request_find(struct relay *r, struct uuid id);
@@ -420,7 +437,8 @@ struct person *person_new(struct relay *r, const struct user_record *rec);
 void person_free(struct relay *r, struct person *p);
 struct session *session_new(struct relay *r, struct person *p, const struct session_record *rec);
 void session_free(struct relay *r, struct session *s);
-void session_watch(struct relay *r, struct session *s); /* ends it in time; once the clock is known */
+void session_watch(struct relay *r,
+                   struct session *s); /* ends it in time; once the clock is known */
 void sessions_end(struct relay *r, struct person *p, int64_t but_key);
 void sessions_prune(struct relay *r);
 bool person_is_admin(struct relay *r, int64_t user_key);
@@ -439,6 +457,7 @@ command_fn command_setup, command_user_add, command_user_password, command_user_
 command_fn command_space_add, command_space_edit, command_space_remove;
 command_fn command_token_add, command_token_revoke;
 command_fn command_app_drain, command_app_kick;
+void tries_prune(struct relay *r); /* forgets those that no longer matter */
 command_fn command_login_may, command_login_failed, command_session_open, command_session_close,
     command_session_others;
 command_fn command_setting_set;

@@ -26,6 +26,9 @@ struct websocket_config {
 /* Answers the handshake with 101; the exchange is gone afterwards. NULL when the client is gone
  * already. */
 struct websocket *websocket_accept(struct exchange *x, const struct websocket_config *config);
+/* The messages to come have at most so many bytes, and never more than the configuration says. Only
+ * at once after websocket_accept or from within the message call. */
+void websocket_limit_message(struct websocket *w, size_t bytes);
 /* One text message. */
 void websocket_send(struct websocket *w, struct str text);
 /* A frame of ws_frame, shared with other outputs; counted up. */

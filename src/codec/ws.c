@@ -2,6 +2,7 @@
 
 #include "codec/ws_mask.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define CONTROL_BYTES 125 /* most payload of a control frame (RFC 6455 section 5.5) */
@@ -28,6 +29,12 @@ void ws_release(struct ws_decoder *d)
 {
     buf_release(&d->message);
     buf_release(&d->control);
+}
+
+void ws_limit_message(struct ws_decoder *d, size_t bytes)
+{
+    assert(!d->in_message && bytes <= d->message.max);
+    d->limits.message_bytes = bytes;
 }
 
 bool ws_under_way(const struct ws_decoder *d)

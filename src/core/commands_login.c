@@ -1,18 +1,52 @@
 /* Logging in and out: who may try, sessions. */
 #include "core/state.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 #define PENDING_MS UINT64_C(60000) /* a try that never reported its result counts for so long */
 #define SLOW_FROM  3               /* failures of an account from which each next try has to wait */
 #define TRIES_MAX  100000          /* accounts and addresses kept in mind */
 
-static struct tries *tries_get(struct relay *r, char kind, const char *name, bool make)
+/* Somebody with an IPv6 address has the 2^64 of its network: they count as one. */
+static void network_of(const char *address, char out[ADDRESS_BYTES])
 {
-    char key[sizeof((struct tries *)0)->name];
-    snprintf(key, sizeof key, "%c:%s", kind, name);
+    struct in6_addr six;
+    snprintf(out, ADDRESS_BYTES, "%s", address);
+    if (inet_pton(AF_INET6, address, &six) != 1)
+        return;
+    memset(six.s6_addr + 8, 0, 8);
+    (void)inet_ntop(AF_INET6, &six, out, ADDRESS_BYTES);
+}
+
+static void tries_key(char kind, const char *name, char key[TRIES_NAME_BYTES])
+{
+    char network[ADDRESS_BYTES];
+    if (kind == 'i') {
+        network_of(name, network);
+        name = network;
+    }
+    snprintf(key, TRIES_NAME_BYTES, "%c:%s", kind, name);
     for (char *c = key + 2; *c; c++)
         *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
+}
+
+void tries_prune(struct relay *r)
+{
+    struct tries *t, *tmp;
+    HASH_ITER (hh, r->tries, t, tmp) {
+        if (t->window_end_ms > r->now.mono_ms || t->pending_end_ms > r->now.mono_ms)
+            continue;
+        HASH_DEL(r->tries, t);
+        free(t);
+    }
+}
+
+/* NULL: nothing is known, or (make) there is no room. */
+static struct tries *tries_get(struct relay *r, char kind, const char *name, bool make)
+{
+    char key[TRIES_NAME_BYTES];
+    tries_key(kind, name, key);
     struct tries *t;
     HASH_FIND_STR(r->tries, key, t);
     if (!t && make && HASH_COUNT(r->tries) < TRIES_MAX) {
@@ -45,27 +79,41 @@ static uint64_t must_wait(const struct relay *r, const struct tries *t, uint64_t
     return free_at > now ? free_at - now : 0;
 }
 
+static uint64_t wait_of(struct relay *r, const struct command *c)
+{
+    uint64_t account = must_wait(r, tries_get(r, 'a', c->user.name, false),
+                                 r->limits.login_failures_account, SLOW_FROM);
+    uint64_t address = must_wait(r, tries_get(r, 'i', c->actor.address, false),
+                                 r->limits.login_failures_address, UINT32_MAX);
+    return address > account ? address : account;
+}
+
+/* False when it cannot be kept in mind. */
+static bool note_try(struct relay *r, char kind, const char *name)
+{
+    struct tries *t = tries_get(r, kind, name, true);
+    if (!t)
+        return false;
+    t->pending++;
+    t->pending_end_ms = r->now.mono_ms + PENDING_MS;
+    return true;
+}
+
+/* Only a try that is let through is kept in mind: it costs its maker a hash. Refused ones would
+ * fill the table for nothing, and then nobody could be counted. */
 void command_login_may(struct relay *r, const struct event *e)
 {
     const struct command *c = e->command;
-    struct tries *account = tries_get(r, 'a', c->user.name, true);
-    struct tries *address = tries_get(r, 'i', c->actor.address, true);
-    uint64_t wait = must_wait(r, account, r->limits.login_failures_account, SLOW_FROM);
-    uint64_t other = must_wait(r, address, r->limits.login_failures_address, UINT32_MAX);
-    wait = other > wait ? other : wait;
-    if (wait) {
+    uint64_t wait = wait_of(r, c);
+    if (!wait && HASH_COUNT(r->tries) + 2 > TRIES_MAX)
+        tries_prune(r);
+    if (!wait && (!note_try(r, 'a', c->user.name) || !note_try(r, 'i', c->actor.address)))
+        wait = PENDING_MS;
+    if (wait)
         reply_send(r, e->ticket, ERR_RATE_LIMITED, "Too many failed log-ins")->retry_after_ms =
             wait;
-        return;
-    }
-    struct tries *both[] = {account, address};
-    for (size_t i = 0; i < 2; i++) {
-        if (!both[i])
-            continue;
-        both[i]->pending++;
-        both[i]->pending_end_ms = r->now.mono_ms + PENDING_MS;
-    }
-    reply_send(r, e->ticket, OK, NULL);
+    else
+        reply_send(r, e->ticket, OK, NULL);
 }
 
 static void tried(struct relay *r, struct tries *t, bool failed)
@@ -127,7 +175,9 @@ void command_session_open(struct relay *r, const struct event *e)
     rec.id = relay_id(r);
     rec.created_ms = rec.seen_ms = p->rec.last_login_ms = r->now.wall_ms;
     rec.expires_ms = r->now.wall_ms + (int64_t)r->limits.session_ms;
-    session_new(r, p, &rec)->pending = true;
+    struct session *session = session_new(r, p, &rec);
+    session->pending = true;
+    session_watch(r, session);
     struct change *change = change_new(CHANGE_SESSION_PUT);
     change->session = xcalloc(1, sizeof rec);
     *change->session = rec;

@@ -160,6 +160,10 @@ static void end_answered(struct relay *r, struct save *s, enum err err)
         [BY_RELAY] = not_ended_by_relay,
     };
     struct request *q = s->request;
+    if (q->saving == SAVING_QUEUED) {
+        q->space->returning--;
+        match_wanted(r, q->space);
+    }
     q->saving = SAVING_NOTHING;
     if (err) {
         failed[q->end.cause](r, q);
@@ -199,6 +203,7 @@ static void save_end(struct relay *r, struct request *q)
     q->end_wanted = false;
     q->end.at_ms = r->now.wall_ms;
     q->saving = q->end.status == REQUEST_QUEUED ? SAVING_QUEUED : SAVING_FINAL;
+    q->space->returning += q->saving == SAVING_QUEUED;
     request_save(r, q, change_of_end(q), end_answered);
 }
 

@@ -167,8 +167,11 @@ static bool may_end(struct relay *r, struct app_conn *a, struct request *q, cons
 {
     enum err e = check_lease(q, a, m->lease);
     if (e == ERR_NOT_FOUND && !q) {
-        struct load *l = load_start(r, LOAD_FOR_ACK, m->lease.request_id);
-        l->conn = a->conn;
+        struct load *l = load_start(r, LOAD_FOR_ACK, a->conn, m->lease.request_id);
+        if (!l) {
+            send_ack(r, a->conn, m->lease, ERR_STORE_UNAVAILABLE);
+            return false;
+        }
         l->lease = m->lease;
         l->app_space_key = a->space->key;
         return false;

@@ -112,6 +112,8 @@ static void match_space(struct relay *r, struct space *s)
 {
     struct queue_node *first;
     struct app_conn *a;
+    if (s->returning)
+        return;
     while ((first = queue_first(&s->waiting)) && (a = free_app(s)))
         assign(r, CONTAINER_OF(first, struct request, node), a);
 }

@@ -105,13 +105,7 @@ void timer_stop(struct relay *r, struct timer *t)
 
 static void hourly_timer_fired(struct relay *r, struct timer *t)
 {
-    struct tries *x, *tmp;
-    HASH_ITER (hh, r->tries, x, tmp) {
-        if (x->window_end_ms > r->now.mono_ms || x->pending_end_ms > r->now.mono_ms)
-            continue;
-        HASH_DEL(r->tries, x);
-        free(x);
-    }
+    tries_prune(r);
     sessions_prune(r);
     if (r->limits.retention_days) {
         struct change *c = change_new(CHANGE_RETENTION);
@@ -177,11 +171,6 @@ static void free_saves(struct relay *r)
 
 static void free_tables(struct relay *r)
 {
-    struct load *load, *load_tmp;
-    HASH_ITER (hh, r->loads, load, load_tmp) {
-        HASH_DEL(r->loads, load);
-        free(load);
-    }
     struct tries *tries, *tries_tmp;
     HASH_ITER (hh, r->tries, tries, tries_tmp) {
         HASH_DEL(r->tries, tries);
@@ -228,6 +217,7 @@ void relay_free(struct relay *r)
     free_saves(r);
     sure_free_all(r);
     free_objects(r);
+    loads_free_all(r);
     free_tables(r);
     heap_release(&r->timers);
     arena_clear(r);

@@ -101,11 +101,38 @@ bool saves_overloaded(const struct relay *r)
                          r->limits.save_age_ms;
 }
 
-struct load *load_start(struct relay *r, enum load_for purpose, struct uuid request_id)
+static struct loader *loader_get(struct relay *r, uint64_t conn)
 {
+    struct loader *x;
+    HASH_FIND(hh, r->loaders, &conn, sizeof conn, x);
+    if (!x) {
+        x = xcalloc(1, sizeof *x);
+        x->conn = conn;
+        HASH_ADD(hh, r->loaders, conn, sizeof x->conn, x);
+    }
+    return x;
+}
+
+static void loader_put(struct relay *r, uint64_t conn)
+{
+    struct loader *x = loader_get(r, conn);
+    if (--x->loads)
+        return;
+    HASH_DEL(r->loaders, x);
+    free(x);
+}
+
+struct load *load_start(struct relay *r, enum load_for purpose, uint64_t conn,
+                        struct uuid request_id)
+{
+    struct loader *loader = loader_get(r, conn);
+    if (loader->loads >= LOADS_PER_CONN)
+        return NULL;
+    loader->loads++;
     struct load *l = xcalloc(1, sizeof *l);
     l->id = r->next_load++;
     l->purpose = purpose;
+    l->conn = conn;
     l->request_id = request_id;
     HASH_ADD(hh, r->loads, id, sizeof l->id, l);
     struct effect *x = effect_new(r, EFFECT_LOAD);
@@ -127,6 +154,17 @@ void loads_answered(struct relay *r, const struct event *e)
     if (!l)
         return;
     HASH_DEL(r->loads, l);
+    loader_put(r, l->conn);
     handlers[l->purpose](r, l, e->err, e->record);
     free(l);
+}
+
+void loads_free_all(struct relay *r)
+{
+    struct load *l, *tmp;
+    HASH_ITER (hh, r->loads, l, tmp) {
+        HASH_DEL(r->loads, l);
+        loader_put(r, l->conn);
+        free(l);
+    }
 }

@@ -198,8 +198,12 @@ void cancel_message(struct relay *r, const struct event *e)
         send_client_error(r, e->conn, m->ref, ERR_NOT_FOUND, STR("Request not found"), 0);
         return;
     }
-    struct load *l = load_start(r, LOAD_FOR_CANCEL, m->request_id);
-    l->conn = e->conn;
+    struct load *l = load_start(r, LOAD_FOR_CANCEL, e->conn, m->request_id);
+    if (!l) {
+        send_client_error(r, e->conn, m->ref, ERR_RATE_LIMITED, STR("Too many cancels at once"),
+                          OVERLOAD_RETRY_MS);
+        return;
+    }
     l->who = *e->who;
     if (!str_copy(l->ref, sizeof l->ref, m->ref))
         l->ref[0] = 0;

@@ -106,8 +106,12 @@ static void watch_request(struct relay *r, const struct event *e)
     const struct client_msg *m = e->client_msg;
     struct request *q = request_find(r, m->topic.id);
     if (!q) {
-        struct load *l = load_start(r, LOAD_FOR_SUBSCRIBE, m->topic.id);
-        l->conn = e->conn;
+        struct load *l = load_start(r, LOAD_FOR_SUBSCRIBE, e->conn, m->topic.id);
+        if (!l) {
+            refused(r, e->conn, ERR_RATE_LIMITED, m->topic_text)->client_out.retry_after_ms =
+                ADMIN_EVERY_MS;
+            return;
+        }
         l->who = *e->who;
         if (!str_copy(l->topic_text, sizeof l->topic_text, m->topic_text))
             l->topic_text[0] = 0;

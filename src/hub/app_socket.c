@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of a message before it is registered: strangers get no room for results. RESUME_MAX leases fit.
+ */
+#define REGISTER_BYTES ((size_t)256 * 1024)
+
 struct app_socket {
     struct conn conn;
     struct trigger *register_timer; /* until it is registered */
@@ -138,6 +142,7 @@ void app_socket_open(struct hub *h, struct exchange *x)
         app_socket_free(&s->conn);
         return;
     }
+    websocket_limit_message(s->conn.socket, REGISTER_BYTES);
     s->register_timer = trigger_timer(h->base, on_register_late, s);
     trigger_after(s->register_timer, h->limits->register_ms);
     log_debug("hub", "app socket %" PRIu64 " from %s", s->conn.number,
@@ -151,6 +156,7 @@ static void on_registered(struct app_socket *s, const struct app_out *m)
     log_info("hub", "app %" PRIu64 " from %s serves space %s", s->conn.number,
              websocket_address(s->conn.socket), space);
     s->registered = true;
+    websocket_limit_message(s->conn.socket, s->conn.hub->limits->app_message_bytes);
     trigger_free(s->register_timer);
     s->register_timer = NULL;
     forget_bearer(s);

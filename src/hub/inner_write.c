@@ -97,12 +97,26 @@ static void add_own_fields(struct buf *b, struct exchange *x, const char *secret
     add_identity(b, x);
 }
 
+/* A tab is allowed in a value, but civetweb hangs up on one; a blank says the same. */
+static void add_clients_field(struct buf *b, const struct http_field *f)
+{
+    struct str value = f->value, part;
+    buf_str_append(b, f->name);
+    buf_putc(b, ':');
+    for (bool more = true; more;) {
+        more = str_split(value, '\t', &part, &value);
+        buf_putc(b, ' ');
+        buf_str_append(b, part);
+    }
+    buf_puts(b, "\r\n");
+}
+
 static void add_clients_fields(struct buf *b, const struct http_head *h)
 {
     for (size_t i = 0; i < h->field_count; i++) {
         const struct http_field *f = &h->fields[i];
         if (end_to_end(h, f->name, OF_REQUEST) && !has_prefix(f->name))
-            add_field(b, f->name, f->value);
+            add_clients_field(b, f);
     }
 }
 

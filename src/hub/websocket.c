@@ -109,6 +109,13 @@ void websocket_close(struct websocket *w, uint16_t code, struct str reason)
     set_timer(w, w->close_ms);
 }
 
+void websocket_limit_message(struct websocket *w, size_t bytes)
+{
+    size_t most = w->config.message_bytes;
+    if (!w->ended)
+        ws_limit_message(&w->decoder, bytes < most ? bytes : most);
+}
+
 size_t websocket_unsent(const struct websocket *w)
 {
     return stream_unsent(&w->conn->stream);

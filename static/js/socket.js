@@ -7,6 +7,7 @@ import { t } from './i18n.js';
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15000;
 const BAR_AFTER_MS = 700; // a blink of the connection is not worth a bar
+const LOGIN_AFTER_MS = 700; // so that "You are logged out" is shown where it was asked for, not in another tab
 const SLEPT_MS = 150000;  // timers of a hidden page run once a minute; a longer gap means that the machine slept
 
 const topics = new Map();  // topic -> {seq, epoch, handlers}
@@ -21,6 +22,7 @@ let failures = 0;
 let timer = 0;
 let barTimer = 0;
 let stopped = false;
+let loggingOut = false;
 let counter = 0;
 
 export class RelayError extends Error {
@@ -163,7 +165,8 @@ function closed(event) {
             f(false);
     if (event.code === 4502) {
         stopped = true;
-        location.assign('/login');
+        if (!loggingOut)
+            setTimeout(() => location.assign('/login'), LOGIN_AFTER_MS);
     } else if (event.code >= 4500 && event.code <= 4999) {
         stopped = true;
         showBar(t('connection.refused'));
@@ -226,6 +229,12 @@ function connect() {
     mine.onmessage = (event) => socket === mine && receive(event);
     mine.onclose = (event) => socket === mine && closed(event);
 }
+
+/* The relay closes our socket while this very page is on its way to /logout: that way must not be cut off. */
+document.addEventListener('click', (event) => {
+    if (event.target.closest?.('a[href="/logout"]') && !event.ctrlKey && !event.metaKey && !event.shiftKey)
+        loggingOut = true;
+});
 
 /** Gives the connection up at once, without waiting for the other side's answer. */
 function drop() {

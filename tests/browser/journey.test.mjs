@@ -1,17 +1,19 @@
 // The main job, from an empty data folder to an answer, in the order in which a newcomer does it.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before } from 'node:test';
 
 import {
     CONNECTED, NOT_CONNECTED, Person, card, launch, pill, requestId, someText, status, submit,
 } from './person.mjs';
 import { Relay } from './relay.mjs';
+import { step } from './steps.mjs';
 
 let relay, browser, ada, page, token, app;
 
 before(async () => {
-    [relay, browser] = await Promise.all([Relay.start(), launch()]);
+    relay = await Relay.start();
+    browser = await launch();
     ada = await Person.arrive(browser, relay);
     page = ada.page;
 });
@@ -21,7 +23,7 @@ after(async () => {
     await relay?.end();
 });
 
-test('until there is an admin the link that was printed is the only way in', async () => {
+step('until there is an admin the link that was printed is the only way in', async () => {
     ada.expectFault(/ 503 /);
     ada.expectFault(/ 404 /);
     const reply = await page.goto('/');
@@ -30,7 +32,7 @@ test('until there is an admin the link that was printed is the only way in', asy
     assert.equal((await page.goto('/setup?token=guessed')).status(), 404);
 });
 
-test('the set-up link makes the first admin, once', async () => {
+step('the set-up link makes the first admin, once', async () => {
     const link = await relay.setupLink();
     await ada.setUp('ada');
     await page.getByText('Your account is made').waitFor();
@@ -40,7 +42,7 @@ test('the set-up link makes the first admin, once', async () => {
     await page.getByRole('heading', { name: 'This link does not work' }).waitFor();
 });
 
-test('the admin logs out and in again', async () => {
+step('the admin logs out and in again', async () => {
     await page.goto('/');
     await page.getByRole('link', { name: 'Log out' }).click();
     await page.getByText('You are logged out.').waitFor();
@@ -48,7 +50,7 @@ test('the admin logs out and in again', async () => {
     assert.equal(new URL(page.url()).pathname, '/');
 });
 
-test('the empty list of spaces leads to making one', async () => {
+step('the empty list of spaces leads to making one', async () => {
     await page.locator('.empty').getByRole('link', { name: 'Create a space' }).click();
     await page.getByLabel('Name', { exact: true }).fill('demo');
     await page.getByLabel('Description').fill('Answers at length.');
@@ -57,7 +59,7 @@ test('the empty list of spaces leads to making one', async () => {
     await page.getByText('No app is connected.').waitFor();
 });
 
-test('a second space of the same name is refused beside the field', async () => {
+step('a second space of the same name is refused beside the field', async () => {
     const admin = page.url();
     await page.goto('/admin/space/add');
     await page.getByLabel('Name', { exact: true }).fill('demo');
@@ -67,7 +69,7 @@ test('a second space of the same name is refused beside the field', async () => 
     await page.goto(admin);
 });
 
-test('a token is shown once, with the command that runs an app', async () => {
+step('a token is shown once, with the command that runs an app', async () => {
     token = await ada.issueToken();
     assert.match(token, /^v4\.public\.[\w-]+$/);
     const command = await page.locator('#new-token .command code').first().innerText();
@@ -77,7 +79,7 @@ test('a token is shown once, with the command that runs an app', async () => {
     assert.equal((await page.content()).includes(token), false);
 });
 
-test('the space says that no app is connected, and how to run one', async () => {
+step('the space says that no app is connected, and how to run one', async () => {
     await page.goto('/');
     await page.locator('.space-card [data-pill]', { hasText: NOT_CONNECTED }).waitFor();
     await page.getByRole('link', { name: 'demo' }).click();
@@ -85,7 +87,7 @@ test('the space says that no app is connected, and how to run one', async () => 
     await page.getByText('Run the app that answers here:').waitFor();
 });
 
-test('an app that registers shows without a reload', async () => {
+step('an app that registers shows without a reload', async () => {
     const loaded = await page.evaluate(() => performance.timeOrigin);
     app = await relay.app('demo', token, ['--delay', '1.5-1.5']);
     await pill(page, CONNECTED);
@@ -93,7 +95,7 @@ test('an app that registers shows without a reload', async () => {
     await page.getByText('Run the app that answers here:').waitFor({ state: 'hidden' });
 });
 
-test('a request shows its id, progress, text as it streams, and a result with its fields', async () => {
+step('a request shows its id, progress, text as it streams, and a result with its fields', async () => {
     const mine = await submit(page, 'Tell me about relays');
     const id = await requestId(mine);
     await status(mine, 'Processing');
@@ -113,7 +115,7 @@ test('a request shows its id, progress, text as it streams, and a result with it
     await page.goBack();
 });
 
-test('the request id can be copied', async () => {
+step('the request id can be copied', async () => {
     await ada.context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: relay.url });
     const mine = await submit(page, 'Copy my id');
     const id = await requestId(mine);
@@ -123,7 +125,7 @@ test('the request id can be copied', async () => {
     await status(mine, 'Completed');
 });
 
-test('a running request can be cancelled, and keeps the text that had come', async () => {
+step('a running request can be cancelled, and keeps the text that had come', async () => {
     const mine = await submit(page, 'Never mind');
     await status(mine, 'Processing');
     await someText(mine);
@@ -133,7 +135,7 @@ test('a running request can be cancelled, and keeps the text that had come', asy
     assert.notEqual(await mine.locator('.output').innerText(), '');
 });
 
-test('Run again sends the same prompt as a new request', async () => {
+step('Run again sends the same prompt as a new request', async () => {
     const old = card(page, 'Never mind');
     const oldId = await requestId(old);
     await old.getByRole('button', { name: 'Run again' }).click();
@@ -142,7 +144,7 @@ test('Run again sends the same prompt as a new request', async () => {
     assert.notEqual(await requestId(fresh), oldId);
 });
 
-test('a space whose app has gone is disabled in looks, and its button says why', async () => {
+step('a space whose app has gone is disabled in looks, and its button says why', async () => {
     await app.stop();
     await pill(page, NOT_CONNECTED);
     await page.locator('form.blocked').waitFor();
@@ -154,7 +156,7 @@ test('a space whose app has gone is disabled in looks, and its button says why',
     await page.getByRole('alert').filter({ hasText: /^Remote app not connected$/ }).waitFor();
 });
 
-test('it comes back without a reload when the app does', async () => {
+step('it comes back without a reload when the app does', async () => {
     app = await relay.app('demo', token);
     await pill(page, CONNECTED);
     await page.locator('form:not(.blocked)#prompt-form').waitFor();
@@ -162,7 +164,7 @@ test('it comes back without a reload when the app does', async () => {
     await status(await submit(page, 'Still there?'), 'Completed');
 });
 
-test('every request is in the history, newest first', async () => {
+step('every request is in the history, newest first', async () => {
     await page.getByRole('link', { name: 'My requests', exact: true }).click();
     const prompts = await page.locator('#requests .c-prompt').allInnerTexts();
     assert.deepEqual(prompts.map((text) => text.trim()),
@@ -172,7 +174,7 @@ test('every request is in the history, newest first', async () => {
     assert.equal(await page.locator('#requests tbody tr').count(), 1);
 });
 
-test('a revoked token closes its app\'s connection at once', async () => {
+step('a revoked token closes its app\'s connection at once', async () => {
     await page.goto('/');
     await page.getByRole('link', { name: 'demo' }).click();
     await page.getByRole('link', { name: 'Edit' }).click();
@@ -182,4 +184,4 @@ test('a revoked token closes its app\'s connection at once', async () => {
     await page.locator('.token .badge', { hasText: 'Revoked' }).waitFor();
 });
 
-test('no page of the journey did what no page may do', () => ada.assertNoFaults());
+step('no page of the journey did what no page may do', () => ada.assertNoFaults());

@@ -12,7 +12,7 @@ let world, page;
 
 before(async () => {
     world = await World.open();
-    await world.app(['--delay', '1.5-1.5']);
+    await world.app(['--delay', '1.5-1.5', '--prefetch', '0']);
     page = await world.admin.tab('/spaces/demo');
     await pill(page, CONNECTED);
 });

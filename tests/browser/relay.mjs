@@ -72,7 +72,12 @@ export class Relay {
         relay.data = await mkdtemp(join(tmpdir(), 'spacerelay-browser-'));
         relay.options = options;
         relay.apps = new Set();
-        await relay.serve('127.0.0.1:0');
+        try {
+            await relay.serve('127.0.0.1:0');
+        } catch (error) {
+            await relay.end();
+            throw error;
+        }
         return relay;
     }
 

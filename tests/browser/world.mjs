@@ -6,13 +6,23 @@ import { Relay } from './relay.mjs';
 export class World {
     static async open() {
         const world = new World();
-        [world.relay, world.browser] = await Promise.all([Relay.start(), launch()]);
-        world.admin = await world.person();
-        await world.admin.setUp();
-        await world.admin.createSpace('demo');
-        world.spaceId = new URL(world.admin.page.url()).pathname.split('/').pop();
-        world.token = await world.admin.issueToken();
+        try {
+            await world.#prepare();
+        } catch (error) {
+            await world.end();
+            throw error;
+        }
         return world;
+    }
+
+    async #prepare() {
+        this.relay = await Relay.start();
+        this.browser = await launch();
+        this.admin = await this.person();
+        await this.admin.setUp();
+        await this.admin.createSpace('demo');
+        this.spaceId = new URL(this.admin.page.url()).pathname.split('/').pop();
+        this.token = await this.admin.issueToken();
     }
 
     person(options) {

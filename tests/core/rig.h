@@ -58,17 +58,6 @@ static inline void rig_push_ask(struct rig *t, struct ask ask)
     t->asks[t->ask_count++] = ask;
 }
 
-static inline void rig_free_reply(struct reply *r)
-{
-    free(r->users);
-    free(r->records);
-    free(r->tokens);
-    r->users = NULL;
-    r->records = NULL;
-    r->tokens = NULL;
-    reply_release(r);
-}
-
 static inline void rig_take_effect(struct rig *t, const struct effect *e)
 {
     struct printer p = {&t->log, &t->names, &t->disk};
@@ -83,7 +72,7 @@ static inline void rig_take_effect(struct rig *t, const struct effect *e)
     if (e->kind == EFFECT_LOAD)
         rig_push_ask(t, (struct ask){.load_id = e->load_id, .request = e->request_id});
     if (e->kind == EFFECT_REPLY) {
-        rig_free_reply(&t->reply);
+        reply_release(&t->reply);
         t->reply = *e->reply;
         free(e->reply);
     }
@@ -299,10 +288,10 @@ static inline void rig_release(struct rig *t)
     free(t->names.requests);
     buf_release(&t->log);
     buf_release(&t->wanted);
-    rig_free_reply(&t->reply);
+    reply_release(&t->reply);
 }
 
-static int rig_setup(void **state)
+static inline int rig_setup(void **state)
 {
     struct rig *t = xcalloc(1, sizeof *t);
     rig_init(t);
@@ -310,7 +299,7 @@ static int rig_setup(void **state)
     return 0;
 }
 
-static int rig_teardown(void **state)
+static inline int rig_teardown(void **state)
 {
     rig_release(*state);
     free(*state);

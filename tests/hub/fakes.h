@@ -34,6 +34,7 @@ struct websocket {
     char *sent[SENT_MAX];
     size_t count;
     uint16_t closed; /* the first code */
+    size_t limit;    /* of a message, as last set */
 };
 
 /* lines: the request line and header lines, each ended with CRLF. */
@@ -113,6 +114,11 @@ struct websocket *websocket_accept(struct exchange *x, const struct websocket_co
     x->socket = calloc(1, sizeof *x->socket);
     x->socket->config = *config;
     return x->socket;
+}
+
+void websocket_limit_message(struct websocket *w, size_t bytes)
+{
+    w->limit = bytes;
 }
 
 void websocket_send(struct websocket *w, struct str text)

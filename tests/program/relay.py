@@ -12,6 +12,7 @@ import pathlib
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -19,7 +20,6 @@ import time
 
 import pytest
 import requests
-import urllib3
 import websockets
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -30,8 +30,6 @@ PASSWORD = "correct horse"
 ENGLISH = {"Accept-Language": "en"}
 NOBODY = "00000000-0000-7000-8000-000000000000"  # an id that nothing has
 numbers = itertools.count(1)
-
-urllib3.disable_warnings()  # the certificates of these tests are self-signed
 
 _loop = asyncio.new_event_loop()
 _thread = threading.Thread(target=_loop.run_forever, daemon=True)
@@ -248,7 +246,8 @@ class Person:
         self.relay, self.name = relay, name
         self.http = requests.Session()
         self.http.headers.update(headers)
-        self.http.verify = False
+        if relay.tls:
+            self.http.verify = str(relay.certificate)
         self.http.trust_env = False
 
     def get(self, path, **options):
@@ -309,6 +308,7 @@ class Relay:
     def __init__(self, limits=None, tls=False, options=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="relay-"))
         self.data = self.folder / "data"
+        self.certificate = self.folder / "cert.pem"
         self.options = list(options)
         self.tls = tls
         self.process, self.sockets, self.people = None, [], {}
@@ -328,9 +328,9 @@ class Relay:
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
              "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
-             "-keyout", self.folder / "key.pem", "-out", self.folder / "cert.pem"],
+             "-keyout", self.folder / "key.pem", "-out", self.certificate],
             check=True, stderr=subprocess.DEVNULL)
-        self.options += ["--tls-cert", self.folder / "cert.pem", "--tls-key", self.folder / "key.pem"]
+        self.options += ["--tls-cert", self.certificate, "--tls-key", self.folder / "key.pem"]
 
     # ---- life ----
 
@@ -378,10 +378,11 @@ class Relay:
         for s in sockets:
             s.drop()
 
-    def leave(self):
+    def leave(self, kill=False):
         try:
             self.close_sockets()
-            self.stop()
+            if not kill:
+                self.stop()
         finally:
             if self.process.poll() is None:
                 self.kill()
@@ -433,8 +434,7 @@ class Relay:
 
     def socket(self, kind, path, headers=None, **options):
         if self.tls:
-            import ssl
-            options["tls"] = ssl._create_unverified_context()
+            options["tls"] = ssl.create_default_context(cafile=self.certificate)
         s = kind("ws" + self.url[4:] + path, headers, **options)
         self.sockets.append(s)
         return s
@@ -449,7 +449,8 @@ class Relay:
         return refused.value.status
 
     def setup_token(self):
-        return re.findall(r"/setup\?token=([\w-]+)", self.log())[-1]
+        """Printed after the line that says where it listens."""
+        return until(lambda: re.findall(r"/setup\?token=([\w-]+)\n", self.log()))[-1]
 
 
 @contextlib.contextmanager

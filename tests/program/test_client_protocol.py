@@ -84,8 +84,8 @@ def test_an_unknown_type_gets_an_error_and_the_socket_stays_open(r):
     tab.sync()
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"type":"submit",}', '{"type":"a"}{"type":"b"}', '{"a":1,"a":2}', "\ufeff{}",
-                                  "[" * 11 + "]" * 11, '{"type":"\n"}'])
+@pytest.mark.parametrize("text", ["", "{", '{"type":"submit",}', '{"type":"a"}{"type":"b"}', '{"a":1,"a":2}',
+                                  "\ufeff{}", "[" * 11 + "]" * 11, '{"type":"\n"}'])
 def test_malformed_json_gets_an_error_and_1007(r, text):
     tab = r.ann.tab()
     tab.raw(text)
@@ -166,7 +166,8 @@ def test_queue_offline_takes_requests_while_no_app_is_there(r):
 
 def test_seconds_between_requests_of_one_person(r):
     name = "slow space"
-    answer = r.admin.post("/admin/space/add", name=name, ws_rate_limit_seconds="3600", max_apps="1", ws_enable_prompt="on")
+    answer = r.admin.post("/admin/space/add", name=name, ws_rate_limit_seconds="3600", max_apps="1",
+                          ws_enable_prompt="on")
     assert answer.status_code == 302
     space = json.loads(r.command("space", "show", name, json=True))
     space = Space(r, space)

@@ -12,10 +12,10 @@ BOTH = pytest.mark.parametrize("kill", [False, True], ids=["stopped", "killed"])
 def r():
     relay = Relay(limits={"text_save_ms": 10, "max_attempts": 1})
     try:
-        relay.admin
+        relay.person("ann", admin=True)
         yield relay
     finally:
-        relay.leave()
+        relay.leave(kill=True)  # how it stops is told by the tests themselves
 
 
 def lease(request):
@@ -164,8 +164,8 @@ def test_everything_that_an_admin_made_survives(r):
     keeps, revoked = space.token, space.new_token()
     ids = [t["token_id"] for t in json.loads(r.command("token", "list", space=space.name, json=True))]
     r.command("token", "revoke", max(ids))
-    r.ann
-    r.admin.post("/admin/users/ann/disable")
+    r.add_user("carl")
+    r.admin.post("/admin/users/carl/disable")
     r.admin.post("/admin/settings/registration", registration="open")
     r.restart(kill=True)
     assert r.admin.get("/admin/").status_code == 200
@@ -173,5 +173,5 @@ def test_everything_that_an_admin_made_survives(r):
     assert space.app(token=keeps).response["success"]
     app = r.app()
     assert app.register(space.name, token=revoked)["message"] == "token has been revoked"
-    assert r.ann.try_login().status_code == 200  # the log-in page again
+    assert r.stranger("carl").try_login().status_code == 200  # the log-in page again
     assert r.stranger().get("/register").status_code == 200

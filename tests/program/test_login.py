@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from relay import ENGLISH, PASSWORD, Person, relay_fixture, until
+from relay import PASSWORD, Person, relay_fixture, until
 
 MANY = {"login_failures_account": 1000, "login_failures_address": 10000}
 server, r = relay_fixture("server", limits=MANY)
@@ -30,11 +30,10 @@ def test_a_right_log_in_leads_home_with_a_cookie(r):
 
 def test_each_log_in_has_a_secret_of_its_own_and_none_is_taken_from_the_visitor(r):
     r.ann
-    person = Person(r, "ann")
-    person.http.cookies.set("session", "A" * 43)
-    person.login()
+    answer = Person(r, "ann").try_login(headers={"Cookie": "session=" + "A" * 43})
+    assert answer.status_code == 302 and "A" * 43 not in answer.headers["Set-Cookie"]
+    person = Person(r, "ann").login()
     first = person.http.cookies["session"]
-    assert first != "A" * 43
     person.login()
     assert person.http.cookies["session"] != first
     assert r.refusal("/ws/client", {"Cookie": f"session={first}", "Origin": r.url}) == 401
@@ -77,11 +76,12 @@ def test_odd_names_are_wrong_and_shown_escaped(r, name):
     assert "<b>" not in answer.text
 
 
-@pytest.mark.parametrize("password", ["", "x", PASSWORD + " ", PASSWORD.upper(), PASSWORD + "\0", "p" * 2000])
-def test_odd_passwords_are_wrong(r, password):
-    r.ann
-    answer = Person(r, "ann").try_login(password)
-    assert answer.status_code == 200 and WRONG in answer.text
+def test_odd_passwords_are_wrong(r):
+    r.add_user("olga")
+    for password in ("", "x", PASSWORD + " ", PASSWORD.upper(), "p" * 2000):
+        answer = Person(r, "olga").try_login(password)
+        assert answer.status_code == 200 and WRONG in answer.text
+        Person(r, "olga").login()  # no failure is counted any more
 
 
 @pytest.mark.parametrize("form", [{}, {"username": "ann"}, {"password": PASSWORD}])
@@ -90,11 +90,12 @@ def test_a_missing_field_is_400(r, form):
 
 
 def test_without_accept_language_the_words_are_chinese(r):
-    for language, sentence in ((None, "无效的凭据"), ("zh-CN,zh;q=0.9,en;q=0.5", "无效的凭据"), ("en-US,en", WRONG),
-                               ("de", WRONG), ("fr;q=0.9,zh;q=0.8", "无效的凭据"), ("zh;q=0.1,en;q=0.2", WRONG)):
+    for i, (language, sentence) in enumerate(((None, "无效的凭据"), ("zh-CN,zh;q=0.9,en;q=0.5", "无效的凭据"),
+                                              ("en-US,en", WRONG),
+                               ("de", WRONG), ("fr;q=0.9,zh;q=0.8", "无效的凭据"), ("zh;q=0.1,en;q=0.2", WRONG))):
         # requests sends no Accept-Language by itself
         headers = {"Accept-Language": language} if language else {}
-        answer = r.stranger("nobody_here", headers).try_login("wrong password")
+        answer = r.stranger(f"nobody_{i}", headers).try_login("wrong password")
         assert answer.status_code == 200 and sentence in answer.text, language
 
 
@@ -176,8 +177,7 @@ def test_a_new_password_ends_the_other_log_ins(r):
     here, there = Person(r, "eve").login(), Person(r, "eve").login()
     mine, other = here.tab(), there.tab()
     new = "another good one"
-    answer = here.post("/account/password", current_password=PASSWORD, new_password=new, new_password2=new,
-                       password=new, password2=new, current=PASSWORD)
+    answer = here.post("/account/password", current_password=PASSWORD, password=new, password2=new)
     assert answer.status_code == 302, answer.text
     assert other.closed() == 4502
     assert there.get("/").status_code == 302
@@ -260,8 +260,9 @@ def test_what_changes_something_is_refused_when_it_comes_from_another_site(r, he
     assert r.admin.post("/nowhere", headers).status_code == 403
 
 
-@pytest.mark.parametrize("headers", [{}, {"Origin": "http://{host}"}, {"Origin": "http://{host}", "Sec-Fetch-Site": "same-origin"},
-                                     {"Sec-Fetch-Site": "none"}])
+@pytest.mark.parametrize("headers", [
+    {}, {"Origin": "http://{host}"}, {"Origin": "http://{host}", "Sec-Fetch-Site": "same-origin"},
+    {"Sec-Fetch-Site": "none"}])
 def test_our_own_pages_and_programs_may(r, headers):
     host = r.url.split("//")[1]
     headers = {k: v.format(host=host) for k, v in headers.items()}
