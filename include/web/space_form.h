@@ -6,7 +6,6 @@
 
 struct json_t;
 
-
 /* A space as it is before anybody has typed anything. */
 struct space_record space_form_blank(void);
 /* Puts "space" with everything as stored, for the form and the page around it. */

@@ -15,29 +15,17 @@ static const char *const HOP_BY_HOP[] = {"Connection",
                                          "Transfer-Encoding",
                                          "HTTP2-Settings",
                                          NULL};
-/* What the edge writes itself, or has seen to. */
-static const char *const OF_REQUEST[] = {"Host", "Content-Length", "Expect", "Forwarded", NULL};
+/* What the edge writes itself. */
 static const char *const OF_REPLY[] = {"Content-Length", "Date", NULL};
-/* Only the edge says such things to the pages. */
-static const char *const PREFIXES[] = {"X-Relay-", "X-Forwarded-", NULL};
+/* What pages read of a request. Nothing else goes on: civetweb keeps 64 fields and overlooks the
+ * others, and what is not sent cannot be read in two ways. */
+static const char *const OF_PAGES[] = {"Accept-Language", "Content-Type", "Cookie",
+                                       "If-None-Match",   "User-Agent",   NULL};
 
 static bool listed(const char *const *names, struct str name)
 {
     for (; *names; names++)
         if (str_eq_nocase(name, str_of(*names)))
-            return true;
-    return false;
-}
-
-/* '_' counts as '-': some readers take them for the same. */
-static bool has_prefix(struct str name)
-{
-    char start[16];
-    size_t n = name.n < sizeof start ? name.n : sizeof start;
-    for (size_t i = 0; i < n; i++)
-        start[i] = (char)(name.p[i] == '_' ? '-' : name.p[i]);
-    for (const char *const *p = PREFIXES; *p; p++)
-        if (n >= strlen(*p) && str_eq_nocase(str_slice(start, strlen(*p)), str_of(*p)))
             return true;
     return false;
 }
@@ -97,27 +85,37 @@ static void add_own_fields(struct buf *b, struct exchange *x, const char *secret
     add_identity(b, x);
 }
 
-/* A tab is allowed in a value, but civetweb hangs up on one; a blank says the same. */
-static void add_clients_field(struct buf *b, const struct http_field *f)
+/* A tab is allowed in a value (RFC 9110 section 5.5), but civetweb 1.15 hangs up on one. */
+static void add_value(struct buf *b, struct str value)
 {
-    struct str value = f->value, part;
-    buf_str_append(b, f->name);
-    buf_putc(b, ':');
-    for (bool more = true; more;) {
-        more = str_split(value, '\t', &part, &value);
-        buf_putc(b, ' ');
-        buf_str_append(b, part);
+    for (size_t i = 0; i < value.n; i++)
+        buf_putc(b, value.p[i] == '\t' ? ' ' : value.p[i]);
+}
+
+/* All lines of that name as one (RFC 9110 section 5.3, RFC 6265 section 5.4). */
+static void add_joined(struct buf *b, const struct http_head *h, const char *name)
+{
+    const char *separator = strcmp(name, "Cookie") == 0 ? "; " : ", ";
+    bool begun = false;
+    for (size_t i = 0; i < h->field_count; i++) {
+        if (!str_eq_nocase(h->fields[i].name, str_of(name)))
+            continue;
+        if (!begun)
+            buf_printf(b, "%s: ", name);
+        else
+            buf_puts(b, separator);
+        begun = true;
+        add_value(b, h->fields[i].value);
     }
-    buf_puts(b, "\r\n");
+    if (begun)
+        buf_puts(b, "\r\n");
 }
 
 static void add_clients_fields(struct buf *b, const struct http_head *h)
 {
-    for (size_t i = 0; i < h->field_count; i++) {
-        const struct http_field *f = &h->fields[i];
-        if (end_to_end(h, f->name, OF_REQUEST) && !has_prefix(f->name))
-            add_clients_field(b, f);
-    }
+    for (const char *const *name = OF_PAGES; *name; name++)
+        if (!http_field_has_token(h, STR("Connection"), str_of(*name)))
+            add_joined(b, h, *name);
 }
 
 enum err inner_write_request(struct exchange *x, const char *secret, struct buf *out)
@@ -132,7 +130,6 @@ enum err inner_write_request(struct exchange *x, const char *secret, struct buf 
         buf_str_append(out, h->query);
     }
     buf_puts(out, " HTTP/1.1\r\n");
-    /* Ours first: civetweb keeps 64 fields and overlooks the others. */
     add_field(out, STR("Host"), h->host.n ? h->host : STR("localhost"));
     if (body.n || (h->method != HTTP_GET && h->method != HTTP_HEAD))
         buf_printf(out, "Content-Length: %zu\r\n", body.n);

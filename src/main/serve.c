@@ -150,6 +150,8 @@ static enum err run(struct server *s)
 /* The hub first, so that nobody new comes; the app last, since the others call it. */
 static void stop(struct server *s)
 {
+    if (s->app)
+        app_refuse_calls(s->app);
     hub_free(s->hub);
     web_stop(s->web);
     app_close(s->app);

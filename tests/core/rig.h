@@ -1,18 +1,19 @@
-/* The core on a bench: a fake clock, a store that answers when it is told to, apps and people that are numbers.
+/* The core on a bench: a fake clock, a store that answers when it is told to, apps and people that
+ * are numbers.
  *
- *     struct rig *t = *state;            space "den", people ann, ben, cid and root (admin), a token of den
- *     join(t, 1);                        app 1 registers in den
- *     submit(t, "ann");
- *     expect(t, "app 1: registered ...", "person 101: submitted r1 at 1", "app 1: request r1/1 of ann {}");
+ *     struct rig *t = *state;            space "den", people ann, ben, cid and root (admin), a
+ * token of den join(t, 1);                        app 1 registers in den submit(t, "ann");
+ *     expect(t, "app 1: registered ...", "person 101: submitted r1 at 1", "app 1: request r1/1 of
+ * ann {}");
  *
- * What happened since the last expect() must be exactly the lines named, in their order. Which kinds of effects are
- * written down is t.shown. */
+ * What happened since the last expect() must be exactly the lines named, in their order. Which
+ * kinds of effects are written down is t.shown. */
 #ifndef TESTS_CORE_RIG_H
 #define TESTS_CORE_RIG_H
 
 #include "rig_print.h"
 
-#define SHOW(kind)   (1U << (kind))
+#define SHOW(kind) (1U << (kind))
 #define SHOW_PEERS                                                                                 \
     (SHOW(EFFECT_APP_SEND) | SHOW(EFFECT_CLOSE) | SHOW(EFFECT_CLOSE_PERSON) |                      \
      SHOW(EFFECT_CLIENT_SEND) | SHOW(EFFECT_REPLY) | SHOW(EFFECT_SETTING))
@@ -36,13 +37,13 @@ struct rig {
     struct uuid_gen ids;
     struct buf log, wanted;
     unsigned shown;
-    bool hold;                /* the store answers only when told to: answer(), answer_all() */
+    bool hold;                  /* the store answers only when told to: answer(), answer_all() */
     unsigned fail[CHANGE__MAX]; /* so many of the next changes of a kind fail */
-    bool broken;              /* all saves and loads fail */
+    bool broken;                /* all saves and loads fail */
     struct ask *asks;
     size_t ask_count, ask_cap;
     uint64_t random, next_ticket;
-    struct reply reply; /* the newest; its lists are owned */
+    struct reply reply;                                   /* the newest; its lists are owned */
     void (*watch)(struct rig *t, const struct effect *e); /* sees every effect first */
     void *watch_ctx;
 };
@@ -340,8 +341,8 @@ static inline struct lease_ref lease(struct rig *t, size_t number, uint32_t atte
 
 /* ---- what happened ---- */
 
-static inline void expect_lines(struct rig *t, const char *const *lines, size_t count, const char *file,
-                                int line)
+static inline void expect_lines(struct rig *t, const char *const *lines, size_t count,
+                                const char *file, int line)
 {
     buf_clear(&t->wanted);
     for (size_t i = 0; i < count; i++)

@@ -6,9 +6,9 @@
 
 struct join {
     uint64_t conn;
-    const char *space;    /* NULL = den */
-    size_t token;         /* of add_token */
-    const char *instance; /* NULL = "" */
+    const char *space;              /* NULL = den */
+    size_t token;                   /* of add_token */
+    const char *instance;           /* NULL = "" */
     uint32_t concurrency, prefetch; /* concurrency 0 = 1 */
     struct lease_ref resume[8];
     size_t resume_count;
@@ -38,7 +38,8 @@ static inline void join_as(struct rig *t, struct join j)
     m.reg.prefetch = j.prefetch;
     m.reg.resume = j.resume;
     m.reg.resume_count = j.resume_count;
-    struct event e = {.kind = EVENT_APP_MESSAGE, .conn = j.conn, .app_msg = &m, .address = "192.0.2.1"};
+    struct event e = {
+        .kind = EVENT_APP_MESSAGE, .conn = j.conn, .app_msg = &m, .address = "192.0.2.1"};
     e.token_state = j.no_token ? TOKEN_ABSENT : j.token_state ? j.token_state : TOKEN_SIGNED;
     e.claims.id = k->id;
     e.claims.space_id = uuid_is_nil(j.claim_space) ? rig_space_of_token(t, k) : j.claim_space;
@@ -66,13 +67,18 @@ static inline void app_says(struct rig *t, uint64_t conn, struct app_msg m)
 
 static inline void result(struct rig *t, uint64_t conn, struct lease_ref l)
 {
-    app_says(t, conn, (struct app_msg){.kind = APP_MSG_RESULT, .lease = l, .result = STR("{\"a\":1}")});
+    app_says(t, conn,
+             (struct app_msg){.kind = APP_MSG_RESULT, .lease = l, .result = STR("{\"a\":1}")});
 }
 
 static inline void app_error(struct rig *t, uint64_t conn, struct lease_ref l, bool retryable)
 {
-    app_says(t, conn, (struct app_msg){.kind = APP_MSG_ERROR, .lease = l, .retryable = retryable,
-                                       .code = STR("app_error"), .message = STR("no luck")});
+    app_says(t, conn,
+             (struct app_msg){.kind = APP_MSG_ERROR,
+                              .lease = l,
+                              .retryable = retryable,
+                              .code = STR("app_error"),
+                              .message = STR("no luck")});
 }
 
 static inline void delta(struct rig *t, uint64_t conn, struct lease_ref l, const char *text)
@@ -82,8 +88,10 @@ static inline void delta(struct rig *t, uint64_t conn, struct lease_ref l, const
 
 static inline void percent(struct rig *t, uint64_t conn, struct lease_ref l, double value)
 {
-    app_says(t, conn, (struct app_msg){.kind = APP_MSG_PROGRESS, .lease = l,
-                                       .progress = {.has_percent = true, .percent = value}});
+    app_says(t, conn,
+             (struct app_msg){.kind = APP_MSG_PROGRESS,
+                              .lease = l,
+                              .progress = {.has_percent = true, .percent = value}});
 }
 
 /* ---- people: the socket of the nth user is 100 + n ---- */
@@ -96,15 +104,20 @@ static inline uint64_t socket_of(struct rig *t, const char *name)
 static inline void person_says(struct rig *t, const char *name, struct client_msg m)
 {
     struct identity who = {.user_key = user_key(t, name), .role = user(t, name)->role};
-    feed(t, &(struct event){.kind = EVENT_CLIENT_MESSAGE, .conn = socket_of(t, name), .who = &who,
+    feed(t, &(struct event){.kind = EVENT_CLIENT_MESSAGE,
+                            .conn = socket_of(t, name),
+                            .who = &who,
                             .client_msg = &m});
 }
 
-static inline void submit_to(struct rig *t, const char *name, const char *space_name, const char *payload,
-                             const char *ref)
+static inline void submit_to(struct rig *t, const char *name, const char *space_name,
+                             const char *payload, const char *ref)
 {
-    person_says(t, name, (struct client_msg){.kind = CLIENT_MSG_SUBMIT, .space = str_of(space_name),
-                                             .payload = str_of(payload), .ref = str_of(ref)});
+    person_says(t, name,
+                (struct client_msg){.kind = CLIENT_MSG_SUBMIT,
+                                    .space = str_of(space_name),
+                                    .payload = str_of(payload),
+                                    .ref = str_of(ref)});
 }
 
 static inline void submit(struct rig *t, const char *name)
@@ -114,14 +127,18 @@ static inline void submit(struct rig *t, const char *name)
 
 static inline void cancel(struct rig *t, const char *name, size_t number)
 {
-    person_says(t, name, (struct client_msg){.kind = CLIENT_MSG_CANCEL, .request_id = request(t, number)});
+    person_says(t, name,
+                (struct client_msg){.kind = CLIENT_MSG_CANCEL, .request_id = request(t, number)});
 }
 
 static inline void subscribe(struct rig *t, const char *name, enum topic_kind kind, struct uuid id)
 {
     static const char *const texts[] = {"space:x", "request:x", "spaces", "admin"};
-    person_says(t, name, (struct client_msg){.kind = CLIENT_MSG_SUBSCRIBE, .topic = {kind, id},
-                                             .topic_known = true, .topic_text = str_of(texts[kind])});
+    person_says(t, name,
+                (struct client_msg){.kind = CLIENT_MSG_SUBSCRIBE,
+                                    .topic = {kind, id},
+                                    .topic_known = true,
+                                    .topic_text = str_of(texts[kind])});
 }
 
 static inline void unwatch(struct rig *t, enum topic_kind kind, struct uuid id)

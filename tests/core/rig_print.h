@@ -1,5 +1,6 @@
-/* Effects as lines for a person: what a test expects is written as it is read. Requests are called r1, r2, ... in the
- * order of their first appearance; spaces and people by their names; "r1/2" is attempt 2 of r1. */
+/* Effects as lines for a person: what a test expects is written as it is read. Requests are called
+ * r1, r2, ... in the order of their first appearance; spaces and people by their names; "r1/2" is
+ * attempt 2 of r1. */
 #ifndef TESTS_CORE_RIG_PRINT_H
 #define TESTS_CORE_RIG_PRINT_H
 
@@ -78,8 +79,9 @@ static inline void print_app_lease(const struct printer *p, const struct app_out
 static inline void print_app_send(const struct printer *p, const struct effect *e)
 {
     static const char *const kinds[APP_OUT__MAX] = {
-        [APP_OUT_REQUEST] = " request", [APP_OUT_CANCEL] = " cancel", [APP_OUT_ACK] = " ack",
-        [APP_OUT_DRAIN] = " drain",     [APP_OUT_ERROR] = " error",   [APP_OUT_REFUSED] = " refused",
+        [APP_OUT_REQUEST] = " request", [APP_OUT_CANCEL] = " cancel",
+        [APP_OUT_ACK] = " ack",         [APP_OUT_DRAIN] = " drain",
+        [APP_OUT_ERROR] = " error",     [APP_OUT_REFUSED] = " refused",
     };
     const struct app_out *m = &e->app_out;
     buf_printf(p->out, "app %" PRIu64 ":", e->conn);
@@ -105,9 +107,10 @@ static inline void print_app_send(const struct printer *p, const struct effect *
 
 static inline void print_space(const struct printer *p, const struct space_view *v)
 {
-    buf_printf(p->out, " %s %s apps %" PRIu32 " slots %" PRIu32 " free %" PRIu32 " queue %" PRIu32 "%s%s",
-               v->name, v->connected ? "connected" : "disconnected", v->apps, v->slots, v->slots_free,
-               v->queue_length, v->draining ? " draining" : "", v->removed ? " removed" : "");
+    buf_printf(
+        p->out, " %s %s apps %" PRIu32 " slots %" PRIu32 " free %" PRIu32 " queue %" PRIu32 "%s%s",
+        v->name, v->connected ? "connected" : "disconnected", v->apps, v->slots, v->slots_free,
+        v->queue_length, v->draining ? " draining" : "", v->removed ? " removed" : "");
 }
 
 static inline void print_numbers(const struct printer *p, const struct request_view *v)
@@ -162,17 +165,18 @@ static inline void print_request(const struct printer *p, const struct request_v
 static inline void print_admin(const struct printer *p, const struct admin_view *v)
 {
     buf_printf(p->out,
-               " spaces %" PRIu64 " apps %" PRIu64 " people %" PRIu64 " queued %" PRIu64 " processing %" PRIu64
-               " per minute %" PRIu64 " p50 %" PRIu64 " p99 %" PRIu64 " failed %" PRIu64,
-               v->spaces, v->apps, v->people, v->queued, v->processing, v->requests_per_minute, v->p50_ms,
-               v->p99_ms, v->failed_per_minute);
+               " spaces %" PRIu64 " apps %" PRIu64 " people %" PRIu64 " queued %" PRIu64
+               " processing %" PRIu64 " per minute %" PRIu64 " p50 %" PRIu64 " p99 %" PRIu64
+               " failed %" PRIu64,
+               v->spaces, v->apps, v->people, v->queued, v->processing, v->requests_per_minute,
+               v->p50_ms, v->p99_ms, v->failed_per_minute);
 }
 
 static inline void print_publish(const struct printer *p, const struct effect *e)
 {
     static const char *const kinds[PUBLISH__MAX] = {
-        [PUBLISH_SPACE] = "space",       [PUBLISH_STATE] = "state", [PUBLISH_PROGRESS] = "progress",
-        [PUBLISH_DELTA] = "delta",       [PUBLISH_FINAL] = "final", [PUBLISH_ADMIN] = "admin",
+        [PUBLISH_SPACE] = "space", [PUBLISH_STATE] = "state", [PUBLISH_PROGRESS] = "progress",
+        [PUBLISH_DELTA] = "delta", [PUBLISH_FINAL] = "final", [PUBLISH_ADMIN] = "admin",
     };
     buf_printf(p->out, "%s", kinds[e->topic_event.kind]);
     if (e->topic.kind == TOPIC_REQUEST)
@@ -248,14 +252,14 @@ static inline void print_reply(const struct printer *p, const struct effect *e)
 static inline const char *print_change_name(enum change_kind kind)
 {
     static const char *const kinds[CHANGE__MAX] = {
-        [CHANGE_REQUEST_NEW] = "new",        [CHANGE_REQUEST_ATTEMPT] = "attempt",
-        [CHANGE_REQUEST_QUEUED] = "queued",  [CHANGE_REQUEST_TEXT] = "text",
-        [CHANGE_REQUEST_FINAL] = "final",    [CHANGE_REQUEST_USAGE] = "usage",
-        [CHANGE_USER_PUT] = "user",          [CHANGE_SESSION_PUT] = "session",
-        [CHANGE_SESSION_SEEN] = "seen",      [CHANGE_SESSION_END] = "session end",
-        [CHANGE_SPACE_PUT] = "space",        [CHANGE_TOKEN_PUT] = "token",
-        [CHANGE_TOKEN_USED] = "token used",  [CHANGE_SETTING_PUT] = "setting",
-        [CHANGE_AUDIT] = "audit",            [CHANGE_RETENTION] = "retention",
+        [CHANGE_REQUEST_NEW] = "new",       [CHANGE_REQUEST_ATTEMPT] = "attempt",
+        [CHANGE_REQUEST_QUEUED] = "queued", [CHANGE_REQUEST_TEXT] = "text",
+        [CHANGE_REQUEST_FINAL] = "final",   [CHANGE_REQUEST_USAGE] = "usage",
+        [CHANGE_USER_PUT] = "user",         [CHANGE_SESSION_PUT] = "session",
+        [CHANGE_SESSION_SEEN] = "seen",     [CHANGE_SESSION_END] = "session end",
+        [CHANGE_SPACE_PUT] = "space",       [CHANGE_TOKEN_PUT] = "token",
+        [CHANGE_TOKEN_USED] = "token used", [CHANGE_SETTING_PUT] = "setting",
+        [CHANGE_AUDIT] = "audit",           [CHANGE_RETENTION] = "retention",
     };
     return kinds[kind];
 }
@@ -292,7 +296,8 @@ static inline void print_save(const struct printer *p, const struct effect *e)
 static inline void print_rest(const struct printer *p, const struct effect *e)
 {
     if (e->kind == EFFECT_CLOSE)
-        buf_printf(p->out, "close %" PRIu64 " %u: %.*s", e->conn, e->close_code, STR_ARG(e->reason));
+        buf_printf(p->out, "close %" PRIu64 " %u: %.*s", e->conn, e->close_code,
+                   STR_ARG(e->reason));
     else if (e->kind == EFFECT_CLOSE_PERSON)
         buf_printf(p->out, "close person %s %u", print_user_name(p, e->user_key), e->close_code);
     else if (e->kind == EFFECT_SETTING)
@@ -306,10 +311,10 @@ static inline void print_rest(const struct printer *p, const struct effect *e)
 static inline void print_effect(const struct printer *p, const struct effect *e)
 {
     static void (*const how[EFFECT__MAX])(const struct printer *, const struct effect *) = {
-        [EFFECT_APP_SEND] = print_app_send,   [EFFECT_CLIENT_SEND] = print_client_send,
-        [EFFECT_PUBLISH] = print_publish,     [EFFECT_SAVE] = print_save,
-        [EFFECT_REPLY] = print_reply,         [EFFECT_CLOSE] = print_rest,
-        [EFFECT_CLOSE_PERSON] = print_rest,   [EFFECT_SETTING] = print_rest,
+        [EFFECT_APP_SEND] = print_app_send, [EFFECT_CLIENT_SEND] = print_client_send,
+        [EFFECT_PUBLISH] = print_publish,   [EFFECT_SAVE] = print_save,
+        [EFFECT_REPLY] = print_reply,       [EFFECT_CLOSE] = print_rest,
+        [EFFECT_CLOSE_PERSON] = print_rest, [EFFECT_SETTING] = print_rest,
         [EFFECT_LOAD] = print_rest,
     };
     how[e->kind](p, e);

@@ -29,7 +29,8 @@ static void a_running_request_is_cancelled_and_its_slot_waits_for_the_app(void *
     begin(t);
     show(t, SHOW_PEERS | SHOW_STORE);
     cancel(t, "ann", 1);
-    expect(t, "save final r1/1 cancelled", "person 101: cancelled r1", "app 1: cancel r1/1: cancelled");
+    expect(t, "save final r1/1 cancelled", "person 101: cancelled r1",
+           "app 1: cancel r1/1: cancelled");
     cancel(t, "ann", 1);
     expect(t, "person 101: error already_final: The request is finished already");
     percent(t, 1, lease(t, 1, 1), 50);
@@ -38,10 +39,13 @@ static void a_running_request_is_cancelled_and_its_slot_waits_for_the_app(void *
            "app 1: error r1/1 already_final: The request is finished already");
     pass(t, 9999);
     expect_nothing(t);
-    app_says(t, 1, (struct app_msg){.kind = APP_MSG_RESULT, .lease = lease(t, 1, 1),
-                                    .result = STR("{\"a\":1}"), .usage = STR("{\"total_tokens\":3}")});
-    expect(t, "app 1: ack r1/1 already_final", "save usage r1 usage {\"total_tokens\":3}", "save attempt r2/1",
-           "app 1: request r2/1 of ben {}");
+    app_says(t, 1,
+             (struct app_msg){.kind = APP_MSG_RESULT,
+                              .lease = lease(t, 1, 1),
+                              .result = STR("{\"a\":1}"),
+                              .usage = STR("{\"total_tokens\":3}")});
+    expect(t, "app 1: ack r1/1 already_final", "save usage r1 usage {\"total_tokens\":3}",
+           "save attempt r2/1", "app 1: request r2/1 of ben {}");
     struct request_record *rec = &disk_request(&t->disk, request(t, 1))->rec;
     assert_int_equal(rec->status, REQUEST_CANCELLED);
     assert_string_equal(rec->usage->p, "{\"total_tokens\":3}");
@@ -82,7 +86,8 @@ static void the_slot_comes_back_when_the_app_goes(void **state)
     vanish(t, 1);
     forget(t);
     join(t, 2, .instance = "a", .resume = {lease(t, 1, 1)}, .resume_count = 1);
-    expect(t, "app 2: registered: Successfully connected to space \"den\"", "app 2: request r2/1 of ben {}");
+    expect(t, "app 2: registered: Successfully connected to space \"den\"",
+           "app 2: request r2/1 of ben {}");
 }
 
 static void partial_text_and_progress_stay(void **state)
@@ -103,7 +108,9 @@ static void only_the_person_and_admins_may_cancel(void **state)
     result(t, 1, lease(t, 1, 1));
     forget(t);
     cancel(t, "cid", 1); /* the same when it has left memory, and when there never was one */
-    person_says(t, "cid", (struct client_msg){.kind = CLIENT_MSG_CANCEL, .request_id = rig_id(t), .ref = STR("x")});
+    person_says(
+        t, "cid",
+        (struct client_msg){.kind = CLIENT_MSG_CANCEL, .request_id = rig_id(t), .ref = STR("x")});
     expect(t, "person 103: error not_found: Request not found",
            "person 103: error not_found: Request not found, ref x");
     cancel(t, "root", 2);
@@ -116,7 +123,8 @@ static void who_is_no_admin_any_more_may_not_cancel_for_others(void **state)
     begin(t);
     struct identity was_admin = {.user_key = user_key(t, "cid"), .role = ROLE_ADMIN};
     struct client_msg m = {.kind = CLIENT_MSG_CANCEL, .request_id = request(t, 1)};
-    feed(t, &(struct event){.kind = EVENT_CLIENT_MESSAGE, .conn = 103, .who = &was_admin, .client_msg = &m});
+    feed(t, &(struct event){
+                .kind = EVENT_CLIENT_MESSAGE, .conn = 103, .who = &was_admin, .client_msg = &m});
     expect(t, "person 103: error not_found: Request not found");
 }
 
@@ -128,8 +136,10 @@ static void a_cancel_that_cannot_be_saved_leaves_all_as_it_was(void **state)
     cancel(t, "ben", 2);
     cancel(t, "ann", 1);
     expect(t,
-           "person 102: error store_unavailable: The cancellation could not be saved; try again, retry after 1000",
-           "person 101: error store_unavailable: The cancellation could not be saved; try again, retry after 1000");
+           "person 102: error store_unavailable: The cancellation could not be saved; try again, "
+           "retry after 1000",
+           "person 101: error store_unavailable: The cancellation could not be saved; try again, "
+           "retry after 1000");
     result(t, 1, lease(t, 1, 1));
     expect(t, "app 1: ack r1/1 ok", "app 1: request r2/1 of ben {}");
 }
@@ -147,7 +157,8 @@ static void silence_is_still_timed_after_a_cancel_that_failed(void **state)
     release(t);
     pass(t, 1000);
     expect(t,
-           "person 101: error store_unavailable: The cancellation could not be saved; try again, retry after 1000",
+           "person 101: error store_unavailable: The cancellation could not be saved; try again, "
+           "retry after 1000",
            "app 1: cancel r1/1: timeout");
 }
 
@@ -172,7 +183,8 @@ static void two_cancels_at_once_both_hear(void **state)
     cancel(t, "ann", 1);
     cancel(t, "root", 1);
     release(t);
-    expect(t, "person 100: cancelled r1", "person 101: cancelled r1", "app 1: cancel r1/1: cancelled");
+    expect(t, "person 100: cancelled r1", "person 101: cancelled r1",
+           "app 1: cancel r1/1: cancelled");
 }
 
 static void the_result_that_came_first_wins(void **state)
@@ -196,7 +208,8 @@ static void a_cancel_goes_on_when_the_result_could_not_be_saved(void **state)
     result(t, 1, lease(t, 1, 1));
     cancel(t, "ann", 1);
     release(t);
-    expect(t, "app 1: ack r1/1 store_unavailable", "person 101: cancelled r1", "app 1: cancel r1/1: cancelled");
+    expect(t, "app 1: ack r1/1 store_unavailable", "person 101: cancelled r1",
+           "app 1: cancel r1/1: cancelled");
     result(t, 1, lease(t, 1, 1));
     expect(t, "app 1: ack r1/1 already_final", "app 1: request r2/1 of ben {}");
 }
@@ -261,8 +274,11 @@ static void usage_that_could_not_be_saved_is_tried_again(void **state)
     begin(t);
     cancel(t, "ann", 1);
     t->fail[CHANGE_REQUEST_USAGE] = 2;
-    app_says(t, 1, (struct app_msg){.kind = APP_MSG_RESULT, .lease = lease(t, 1, 1), .result = STR("{}"),
-                                    .usage = STR("{\"n\":1}")});
+    app_says(t, 1,
+             (struct app_msg){.kind = APP_MSG_RESULT,
+                              .lease = lease(t, 1, 1),
+                              .result = STR("{}"),
+                              .usage = STR("{\"n\":1}")});
     show(t, SHOW_STORE);
     pass(t, 5000);
     expect(t, "save usage r1 usage {\"n\":1}", "save usage r1 usage {\"n\":1}");

@@ -24,7 +24,8 @@ static void a_space_is_there_once_it_is_saved(void **state)
     show(t, SHOW_PEERS | SHOW_PUBLISH);
     command(t, on_space(t, CMD_SPACE_ADD, "hut"));
     join(t, 1, .space = "hut");
-    expect(t, "app 1: refused not_found: Space \"hut\" not found", "close 1 4500: Space \"hut\" not found");
+    expect(t, "app 1: refused not_found: Space \"hut\" not found",
+           "close 1 4500: Space \"hut\" not found");
     release(t);
     expect(t, "space hut disconnected apps 0 slots 0 free 0 queue 0", "reply ok");
     assert_true(uuid_eq(t->reply.id, space(t, "hut")->id));
@@ -35,11 +36,13 @@ static void space_names_are_unique_and_case_sensitive(void **state)
 {
     struct rig *t = *state;
     command(t, on_space(t, CMD_SPACE_ADD, "den"));
-    expect(t, "reply exists: Multiple spaces with name \"den\" found. Please use unique space names.");
+    expect(t,
+           "reply exists: Multiple spaces with name \"den\" found. Please use unique space names.");
     command(t, on_space(t, CMD_SPACE_ADD, "Den"));
     expect(t, "reply ok");
     command(t, edit(t, "Den", "den"));
-    expect(t, "reply exists: Multiple spaces with name \"den\" found. Please use unique space names.");
+    expect(t,
+           "reply exists: Multiple spaces with name \"den\" found. Please use unique space names.");
     command(t, edit(t, "Den", "Den"));
     expect(t, "reply ok");
 }
@@ -51,7 +54,8 @@ static void a_name_is_taken_while_it_is_being_saved(void **state)
     command(t, on_space(t, CMD_SPACE_ADD, "hut"));
     command(t, on_space(t, CMD_SPACE_ADD, "hut"));
     command(t, edit(t, "den", "hut"));
-    expect(t, "reply exists: Multiple spaces with name \"hut\" found. Please use unique space names.",
+    expect(t,
+           "reply exists: Multiple spaces with name \"hut\" found. Please use unique space names.",
            "reply exists: Multiple spaces with name \"hut\" found. Please use unique space names.");
     t->fail[CHANGE_SPACE_PUT] = 1;
     release(t);
@@ -60,7 +64,8 @@ static void a_name_is_taken_while_it_is_being_saved(void **state)
     command(t, edit(t, "den", "hut")); /* the name is free again; now both are taken */
     command(t, on_space(t, CMD_SPACE_ADD, "den"));
     command(t, on_space(t, CMD_SPACE_ADD, "hut"));
-    expect(t, "reply exists: Multiple spaces with name \"den\" found. Please use unique space names.",
+    expect(t,
+           "reply exists: Multiple spaces with name \"den\" found. Please use unique space names.",
            "reply exists: Multiple spaces with name \"hut\" found. Please use unique space names.");
     release(t);
     forget(t);
@@ -102,8 +107,9 @@ static void one_change_of_a_space_at_a_time(void **state)
 static void spaces_have_their_form(void **state)
 {
     struct rig *t = *state;
-    const char *const bad[] = {"", " den", "den ", "a/b", "tab\there",
-                               "12345678901234567890123456789012345678901234567890123456789012345"};
+    const char *const bad[] = {
+        "",    " den",      "den ",
+        "a/b", "tab\there", "12345678901234567890123456789012345678901234567890123456789012345"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         command(t, on_space(t, CMD_SPACE_ADD, bad[i]));
         assert_int_equal(t->reply.err, ERR_BAD_MESSAGE);
@@ -142,7 +148,8 @@ static void removing_a_space_cancels_what_waits_and_what_runs(void **state)
     command(t, on_space(t, CMD_SPACE_ADD, "den")); /* the name is free */
     expect(t, "reply ok");
     join(t, 2, .claim_space = space(t, "den")->id); /* the old token is not for the new space */
-    expect(t, "app 2: refused unauthorized: token is not valid", "close 2 4500: token is not valid");
+    expect(t, "app 2: refused unauthorized: token is not valid",
+           "close 2 4500: token is not valid");
 }
 
 static void removal_that_could_not_be_saved_changed_nothing(void **state)
@@ -224,17 +231,20 @@ static void revoking_a_token_closes_its_connections_at_once(void **state)
     join(t, 2, .space = "hall", .token = two);
     join(t, 3, .space = "hall", .token = one);
     forget(t);
-    struct command c = {.kind = CMD_TOKEN_REVOKE, .actor = as(t, "root"), .id = t->disk.tokens[one].id};
+    struct command c = {
+        .kind = CMD_TOKEN_REVOKE, .actor = as(t, "root"), .id = t->disk.tokens[one].id};
     t->fail[CHANGE_TOKEN_PUT] = 1;
     command(t, c);
     expect(t, "reply store_unavailable: It could not be saved");
     command(t, c);
-    expect(t, "reply ok", "close 1 4501: token has been revoked", "close 3 4501: token has been revoked");
+    expect(t, "reply ok", "close 1 4501: token has been revoked",
+           "close 3 4501: token has been revoked");
     command(t, c);
     expect(t, "reply ok");
     restart(t);
     join(t, 4, .space = "hall", .token = one);
-    expect(t, "app 4: refused unauthorized: token has been revoked", "close 4 4500: token has been revoked");
+    expect(t, "app 4: refused unauthorized: token has been revoked",
+           "close 4 4500: token has been revoked");
     c.id = rig_id(t);
     command(t, c);
     expect(t, "reply not_found: There is no such token");
@@ -281,9 +291,9 @@ static void only_admins_do_what_admins_do(void **state)
 {
     struct rig *t = *state;
     static const enum command_kind kinds[] = {
-        CMD_USER_DISABLE, CMD_USER_ROLE, CMD_SPACE_ADD,   CMD_SPACE_EDIT,  CMD_SPACE_REMOVE,  CMD_TOKEN_ADD,
-        CMD_TOKEN_REVOKE, CMD_APP_DRAIN, CMD_APP_KICK,    CMD_SETTING_SET, CMD_QUERY_APPS,    CMD_QUERY_STATS,
-        CMD_QUERY_RECORDS};
+        CMD_USER_DISABLE, CMD_USER_ROLE,    CMD_SPACE_ADD,    CMD_SPACE_EDIT, CMD_SPACE_REMOVE,
+        CMD_TOKEN_ADD,    CMD_TOKEN_REVOKE, CMD_APP_DRAIN,    CMD_APP_KICK,   CMD_SETTING_SET,
+        CMD_QUERY_APPS,   CMD_QUERY_STATS,  CMD_QUERY_RECORDS};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         struct command c = {.kind = kinds[i], .actor = as(t, "ann")};
         c.actor.role = ROLE_ADMIN;
@@ -298,7 +308,8 @@ static void only_admins_do_what_admins_do(void **state)
 static void settings_are_applied_once_saved(void **state)
 {
     struct rig *t = *state;
-    struct command c = {.kind = CMD_SETTING_SET, .actor = as(t, "root"), .setting = {"motd", "hello"}};
+    struct command c = {
+        .kind = CMD_SETTING_SET, .actor = as(t, "root"), .setting = {"motd", "hello"}};
     t->fail[CHANGE_SETTING_PUT] = 1;
     command(t, c);
     assert_string_equal(relay_setting(t->relay, "motd", "none"), "none");
@@ -323,9 +334,11 @@ static void questions_are_answered_from_memory(void **state)
     assert_int_equal(t->reply.spaces[0].slots_free, 1);
     command(t, (struct command){.kind = CMD_QUERY_SPACE, .id = rig_id(t)});
     assert_int_equal(t->reply.err, ERR_NOT_FOUND);
-    command(t, (struct command){.kind = CMD_QUERY_APPS, .actor = as(t, "root"), .id = space(t, "attic")->id});
+    command(t, (struct command){
+                   .kind = CMD_QUERY_APPS, .actor = as(t, "root"), .id = space(t, "attic")->id});
     assert_int_equal(t->reply.count, 0);
-    command(t, (struct command){.kind = CMD_QUERY_APPS, .actor = as(t, "root"), .id = space(t, "den")->id});
+    command(t, (struct command){
+                   .kind = CMD_QUERY_APPS, .actor = as(t, "root"), .id = space(t, "den")->id});
     assert_int_equal(t->reply.count, 1);
     const struct app_view *a = &t->reply.apps[0];
     assert_string_equal(a->name, "mock");

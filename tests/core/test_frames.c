@@ -8,10 +8,15 @@ static void begin(struct rig *t)
     forget(t);
 }
 
-static void delta_at(struct rig *t, uint64_t conn, struct lease_ref l, uint64_t offset, const char *text)
+static void delta_at(struct rig *t, uint64_t conn, struct lease_ref l, uint64_t offset,
+                     const char *text)
 {
-    app_says(t, conn, (struct app_msg){.kind = APP_MSG_DELTA, .lease = l, .text = str_of(text),
-                                       .has_offset = true, .offset = offset});
+    app_says(t, conn,
+             (struct app_msg){.kind = APP_MSG_DELTA,
+                              .lease = l,
+                              .text = str_of(text),
+                              .has_offset = true,
+                              .offset = offset});
 }
 
 static void a_result_is_saved_shown_and_then_acknowledged(void **state)
@@ -21,11 +26,16 @@ static void a_result_is_saved_shown_and_then_acknowledged(void **state)
     delta(t, 1, lease(t, 1, 1), "Hi");
     show(t, SHOW_PEERS | SHOW_STORE | SHOW_PUBLISH);
     t->hold = true;
-    app_says(t, 1, (struct app_msg){.kind = APP_MSG_RESULT, .lease = lease(t, 1, 1),
-                                    .result = STR("{\"a\":1.0}"), .usage = STR("{\"total_tokens\":7}")});
-    expect(t, "save final r1/1 completed result {\"a\":1.0} usage {\"total_tokens\":7} \"Hi\" at 0");
+    app_says(t, 1,
+             (struct app_msg){.kind = APP_MSG_RESULT,
+                              .lease = lease(t, 1, 1),
+                              .result = STR("{\"a\":1.0}"),
+                              .usage = STR("{\"total_tokens\":7}")});
+    expect(t,
+           "save final r1/1 completed result {\"a\":1.0} usage {\"total_tokens\":7} \"Hi\" at 0");
     release(t);
-    expect(t, "final r1 completed result={\"a\":1.0} usage={\"total_tokens\":7}", "app 1: ack r1/1 ok");
+    expect(t, "final r1 completed result={\"a\":1.0} usage={\"total_tokens\":7}",
+           "app 1: ack r1/1 ok");
     assert_int_equal(disk_request(&t->disk, request(t, 1))->finals, 1);
 }
 
@@ -160,10 +170,14 @@ static void an_error_is_final_with_the_app_s_own_code(void **state)
     struct rig *t = *state;
     begin(t);
     show(t, SHOW_PEERS | SHOW_PUBLISH);
-    app_says(t, 1, (struct app_msg){.kind = APP_MSG_ERROR, .lease = lease(t, 1, 1),
-                                    .code = STR("input_refused"), .message = STR("too rude"),
-                                    .usage = STR("{\"n\":1}")});
-    expect(t, "final r1 failed usage={\"n\":1} error=input_refused (too rude)", "app 1: ack r1/1 ok");
+    app_says(t, 1,
+             (struct app_msg){.kind = APP_MSG_ERROR,
+                              .lease = lease(t, 1, 1),
+                              .code = STR("input_refused"),
+                              .message = STR("too rude"),
+                              .usage = STR("{\"n\":1}")});
+    expect(t, "final r1 failed usage={\"n\":1} error=input_refused (too rude)",
+           "app 1: ack r1/1 ok");
     app_error(t, 1, lease(t, 1, 1), false); /* its acknowledgement may have been lost */
     expect(t, "app 1: ack r1/1 ok");
 }
@@ -173,8 +187,10 @@ static void a_code_that_is_too_long_reads_app_error(void **state)
     struct rig *t = *state;
     begin(t);
     show(t, SHOW_PUBLISH);
-    app_says(t, 1, (struct app_msg){.kind = APP_MSG_ERROR, .lease = lease(t, 1, 1),
-                                    .code = STR("a_code_of_more_than_thirty_one_bytes")});
+    app_says(t, 1,
+             (struct app_msg){.kind = APP_MSG_ERROR,
+                              .lease = lease(t, 1, 1),
+                              .code = STR("a_code_of_more_than_thirty_one_bytes")});
     expect(t, "final r1 failed error=app_error ()");
 }
 
@@ -229,7 +245,8 @@ static void text_is_appended_and_overlap_ignored(void **state)
     delta_at(t, 1, l, 3, "lo");
     delta_at(t, 1, l, 10, "ld");
     delta(t, 1, l, "");
-    expect(t, "delta r1 text=\"Hello\"", "delta r1 text=\", \"", "delta r1 text=\"wor\"", "delta r1 text=\"ld\"");
+    expect(t, "delta r1 text=\"Hello\"", "delta r1 text=\", \"", "delta r1 text=\"wor\"",
+           "delta r1 text=\"ld\"");
     delta_at(t, 1, l, 13, "!");
     expect(t, "app 1: error r1/1 delta_gap: Text before this offset is missing");
     delta_at(t, 1, l, 13, "");
@@ -274,7 +291,8 @@ static void text_that_could_not_be_saved_is_saved_with_the_next(void **state)
     pass(t, 500);
     delta(t, 1, lease(t, 1, 1), "cd");
     pass(t, 1000);
-    expect(t, "save text r1/1 \"ab\" at 0", "save text r1/1 \"abcd\" at 0", "save text r1/1 \"abcd\" at 0");
+    expect(t, "save text r1/1 \"ab\" at 0", "save text r1/1 \"abcd\" at 0",
+           "save text r1/1 \"abcd\" at 0");
     assert_string_equal(text_on_disk(t, 1), "abcd");
 }
 
@@ -365,15 +383,26 @@ static void progress_never_goes_backwards(void **state)
     percent(t, 1, l, 20);
     percent(t, 1, l, 40.5);
     expect(t, "progress r1 percent=40", "progress r1 percent=40", "progress r1 percent=40.5");
-    app_says(t, 1, (struct app_msg){.kind = APP_MSG_PROGRESS, .lease = l,
-                                    .progress = {.has_step = true, .step = 3, .has_steps = true, .steps = 9,
-                                                 .has_message = true, .message = STR("warm")}});
-    app_says(t, 1, (struct app_msg){.kind = APP_MSG_PROGRESS, .lease = l,
-                                    .progress = {.has_step = true, .step = 2}});
-    app_says(t, 1, (struct app_msg){.kind = APP_MSG_PROGRESS, .lease = l,
-                                    .progress = {.has_step = true, .step = 1, .has_steps = true, .steps = 4}});
+    app_says(t, 1,
+             (struct app_msg){.kind = APP_MSG_PROGRESS,
+                              .lease = l,
+                              .progress = {.has_step = true,
+                                           .step = 3,
+                                           .has_steps = true,
+                                           .steps = 9,
+                                           .has_message = true,
+                                           .message = STR("warm")}});
+    app_says(t, 1,
+             (struct app_msg){
+                 .kind = APP_MSG_PROGRESS, .lease = l, .progress = {.has_step = true, .step = 2}});
+    app_says(
+        t, 1,
+        (struct app_msg){.kind = APP_MSG_PROGRESS,
+                         .lease = l,
+                         .progress = {.has_step = true, .step = 1, .has_steps = true, .steps = 4}});
     app_says(t, 1, (struct app_msg){.kind = APP_MSG_PROGRESS, .lease = l});
-    expect(t, "progress r1 step=3 steps=9 message=warm", "progress r1 step=3", "progress r1 step=1 steps=4");
+    expect(t, "progress r1 step=3 steps=9 message=warm", "progress r1 step=3",
+           "progress r1 step=1 steps=4");
 }
 
 static void progress_of_an_earlier_attempt_is_forgotten(void **state)

@@ -52,8 +52,12 @@ static void requests_wait_for_the_same_app_to_come_back(void **state)
     pass(t, 29999);
     join(t, 2, .instance = "a", .resume = {lease(t, 1, 1)}, .resume_count = 1);
     expect(t, "app 2: registered: Successfully connected to space \"den\", resumed r1/1 from 5");
-    app_says(t, 2, (struct app_msg){.kind = APP_MSG_DELTA, .lease = lease(t, 1, 1), .text = STR("lo there"),
-                                    .has_offset = true, .offset = 3});
+    app_says(t, 2,
+             (struct app_msg){.kind = APP_MSG_DELTA,
+                              .lease = lease(t, 1, 1),
+                              .text = STR("lo there"),
+                              .has_offset = true,
+                              .offset = 3});
     pass(t, 60000);
     result(t, 2, lease(t, 1, 1));
     expect(t, "app 2: ack r1/1 ok");
@@ -111,7 +115,8 @@ static void another_app_that_leaves_a_place_free_does_not(void **state)
     expect(t, "app 2: registered: Successfully connected to space \"hall\"");
     pass(t, 29999);
     expect_nothing(t);
-    join(t, 3, .space = "hall", .token = hall, .instance = "a", .resume = {lease(t, 1, 1)}, .resume_count = 1);
+    join(t, 3, .space = "hall", .token = hall, .instance = "a", .resume = {lease(t, 1, 1)},
+         .resume_count = 1);
     expect(t, "app 3: registered: Successfully connected to space \"hall\", resumed r1/1 from 0");
 }
 
@@ -137,15 +142,17 @@ static void only_what_is_really_its_own_can_be_resumed(void **state)
     submit_to(t, "ann", "hall", "{}", "");
     forget(t);
     struct lease_ref right = lease(t, 1, 1), wrong = lease(t, 1, 2), unknown = {rig_id(t), 1};
-    join(t, 2, .space = "hall", .token = hall, .instance = "b", .resume = {right}, .resume_count = 1);
+    join(t, 2, .space = "hall", .token = hall, .instance = "b", .resume = {right},
+         .resume_count = 1);
     expect(t, "app 2: registered: Successfully connected to space \"hall\""); /* held by app 1 */
     vanish(t, 1);
     vanish(t, 2);
-    join(t, 3, .space = "hall", .token = other, .instance = "a", .resume = {right}, .resume_count = 1);
+    join(t, 3, .space = "hall", .token = other, .instance = "a", .resume = {right},
+         .resume_count = 1);
     expect(t, "app 3: registered: Successfully connected to space \"hall\""); /* of another token */
     vanish(t, 3);
-    join(t, 4, .space = "hall", .token = hall, .instance = "a", .resume = {wrong, unknown, right, right},
-         .resume_count = 4);
+    join(t, 4, .space = "hall", .token = hall, .instance = "a",
+         .resume = {wrong, unknown, right, right}, .resume_count = 4);
     expect(t, "app 4: registered: Successfully connected to space \"hall\", resumed r1/1 from 0");
 }
 
@@ -183,7 +190,8 @@ static void a_request_fails_when_it_has_had_its_attempts(void **state)
     join(t, 2);
     show(t, SHOW_STORE | SHOW_PUBLISH);
     leave_cleanly(t, 2);
-    expect(t, "save final r1/2 failed app_lost", "space den disconnected apps 0 slots 0 free 0 queue 0",
+    expect(t, "save final r1/2 failed app_lost",
+           "space den disconnected apps 0 slots 0 free 0 queue 0",
            "final r1 failed error=app_lost (The app went away while it worked on this request)");
 }
 
@@ -216,7 +224,8 @@ static void an_attempt_that_never_left_counts_for_nothing(void **state)
     release(t);
     join(t, 2);
     leave_cleanly(t, 2);
-    assert_int_equal(status_on_disk(t, 1), REQUEST_QUEUED); /* attempt 2 was the first that counts */
+    assert_int_equal(status_on_disk(t, 1),
+                     REQUEST_QUEUED); /* attempt 2 was the first that counts */
     join(t, 3);
     leave_cleanly(t, 3);
     assert_int_equal(status_on_disk(t, 1), REQUEST_FAILED);

@@ -1,14 +1,16 @@
 /* People, log-ins and sessions. */
 #include "rig.h"
 
-static struct command on_user(struct rig *t, const char *actor, enum command_kind kind, const char *name)
+static struct command on_user(struct rig *t, const char *actor, enum command_kind kind,
+                              const char *name)
 {
     struct command c = {.kind = kind, .actor = as(t, actor)};
     (void)str_copy(c.user.name, sizeof c.user.name, str_of(name));
     return c;
 }
 
-static void set_password(struct rig *t, const char *actor, const char *name, const char *hash, int64_t keep)
+static void set_password(struct rig *t, const char *actor, const char *name, const char *hash,
+                         int64_t keep)
 {
     struct command c = on_user(t, actor, CMD_USER_PASSWORD, name);
     (void)str_copy(c.user.password_hash, sizeof c.user.password_hash, str_of(hash));
@@ -38,7 +40,8 @@ static struct hash cookie(uint8_t n)
 /* Opens the session of cookie n; its key. */
 static int64_t log_in(struct rig *t, const char *name, uint8_t n)
 {
-    struct command c = {.kind = CMD_SESSION_OPEN, .session.hash = cookie(n), .session.address = "192.0.2.9"};
+    struct command c = {
+        .kind = CMD_SESSION_OPEN, .session.hash = cookie(n), .session.address = "192.0.2.9"};
     c.actor = as(t, "");
     c.session.user_key = user_key(t, name);
     command(t, c);
@@ -300,7 +303,8 @@ static void logging_out_closes_the_sockets_of_that_session(void **state)
 static void a_log_out_that_could_not_be_saved_is_tried_again(void **state)
 {
     struct rig *t = *state;
-    struct command c = {.kind = CMD_SESSION_CLOSE, .actor = as(t, "ann"), .key = log_in(t, "ann", 1)};
+    struct command c = {
+        .kind = CMD_SESSION_CLOSE, .actor = as(t, "ann"), .key = log_in(t, "ann", 1)};
     t->fail[CHANGE_SESSION_END] = 3;
     command(t, c);
     assert_false(known(t, 1));

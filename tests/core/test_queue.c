@@ -20,7 +20,8 @@ static uint64_t next_random(uint64_t *seed) /* xorshift64 */
 
 static int by_key(const void *a, const void *b)
 {
-    const struct queue_node *x = *(struct queue_node *const *)a, *y = *(struct queue_node *const *)b;
+    const struct queue_node *x = *(struct queue_node *const *)a,
+                            *y = *(struct queue_node *const *)b;
     if (x->turn != y->turn)
         return x->turn < y->turn ? -1 : 1;
     return (x->number > y->number) - (x->number < y->number);

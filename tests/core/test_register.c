@@ -65,14 +65,17 @@ static void tokens_are_refused_for_what_is_wrong_with_them(void **state)
     join(t, 1, .no_token = true);
     expect(t, "app 1: refused unauthorized: token is required", "close 1 4500: token is required");
     join(t, 2, .token_state = TOKEN_INVALID);
-    expect(t, "app 2: refused unauthorized: token is not valid", "close 2 4500: token is not valid");
+    expect(t, "app 2: refused unauthorized: token is not valid",
+           "close 2 4500: token is not valid");
     join(t, 3, .claim_expires_ms = t->now.wall_ms);
     expect(t, "app 3: refused unauthorized: token has expired", "close 3 4500: token has expired");
     join(t, 4, .token = attic);
     expect(t, "app 4: refused unauthorized: token is for another space",
            "close 4 4500: token is for another space");
-    join(t, 5, .token = attic, .claim_space = space(t, "den")->id); /* signed, yet not as it was issued */
-    expect(t, "app 5: refused unauthorized: token is not valid", "close 5 4500: token is not valid");
+    join(t, 5, .token = attic,
+         .claim_space = space(t, "den")->id); /* signed, yet not as it was issued */
+    expect(t, "app 5: refused unauthorized: token is not valid",
+           "close 5 4500: token is not valid");
     join(t, 6, .claim_expires_ms = t->now.wall_ms + 1);
     expect(t, WELCOME(6));
 }
@@ -82,13 +85,15 @@ static void a_token_that_the_relay_never_issued_is_not_valid(void **state)
     struct rig *t = *state;
     t->disk.tokens[0].id = rig_id(t);
     join(t, 1);
-    expect(t, "app 1: refused unauthorized: token is not valid", "close 1 4500: token is not valid");
+    expect(t, "app 1: refused unauthorized: token is not valid",
+           "close 1 4500: token is not valid");
 }
 
 static void a_revoked_token_is_refused(void **state)
 {
     struct rig *t = *state;
-    command(t, (struct command){.kind = CMD_TOKEN_REVOKE, .actor = as(t, "root"), .id = t->disk.tokens[0].id});
+    command(t, (struct command){
+                   .kind = CMD_TOKEN_REVOKE, .actor = as(t, "root"), .id = t->disk.tokens[0].id});
     forget(t);
     join(t, 1);
     expect(t, "app 1: refused unauthorized: token has been revoked",

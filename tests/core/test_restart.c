@@ -89,7 +89,8 @@ static void what_was_resumed_and_is_then_lost_counts(void **state)
     struct rig *t = *state;
     begin(t);
     restart(t);
-    join(t, 2, .instance = "b", .resume = {lease(t, 1, 1)}, .resume_count = 1); /* whose it was is not stored */
+    join(t, 2, .instance = "b", .resume = {lease(t, 1, 1)},
+         .resume_count = 1); /* whose it was is not stored */
     show(t, SHOW_STORE);
     leave_cleanly(t, 2);
     expect(t, "save queued r1/1 lost 1 waived 0 app_lost");
@@ -101,8 +102,8 @@ static void an_app_that_takes_the_last_place_without_resuming_ends_the_grace(voi
     begin(t);
     restart(t);
     join(t, 2, .instance = "a", .concurrency = 2);
-    expect(t, "app 2: registered: Successfully connected to space \"den\"", "app 2: request r1/2 of ann {}",
-           "app 2: request r2/1 of ben {}");
+    expect(t, "app 2: registered: Successfully connected to space \"den\"",
+           "app 2: request r1/2 of ann {}", "app 2: request r2/1 of ben {}");
 }
 
 static void silence_counts_anew_after_resuming(void **state)
@@ -132,35 +133,9 @@ static void order_and_turns_survive(void **state)
     forget(t);
     join(t, 1, .space = "patient", .token = token, .concurrency = 9);
     expect(t, "app 1: registered: Successfully connected to space \"patient\"",
-           "app 1: request r1/1 of ann {}", "app 1: request r4/1 of ben {}", "app 1: request r2/1 of ann {}",
-           "app 1: request r5/1 of ben {}", "app 1: request r3/1 of ann {}");
-}
-
-static void newcomers_do_not_pass_those_who_waited_since_before_the_start(void **state)
-{
-    struct rig *t = *state;
-    join(t, 1);
-    for (size_t n = 1; n <= 6; n++) {
-        submit(t, "ann");
-        result(t, 1, lease(t, n, 1));
-    }
-    for (int i = 0; i < 3; i++) /* r7, r8, r9: ann is at turn 9 */
-        submit(t, "ann");
-    result(t, 1, lease(t, 7, 1));
-    app_error(t, 1, lease(t, 8, 1), false);
-    leave_cleanly(t, 1);
-    restart(t);
-    join(t, 2, .prefetch = 9);
-    vanish(t, 2);
-    join(t, 3);
-    forget(t);
-    submit(t, "ben");
-    submit(t, "ben");
-    leave_cleanly(t, 3);
-    forget(t);
-    join(t, 4, .concurrency = 9);
-    expect(t, "app 4: registered: Successfully connected to space \"den\"", "app 4: request r9/3 of ann {}",
-           "app 4: request r10/1 of ben {}", "app 4: request r11/1 of ben {}");
+           "app 1: request r1/1 of ann {}", "app 1: request r4/1 of ben {}",
+           "app 1: request r2/1 of ann {}", "app 1: request r5/1 of ben {}",
+           "app 1: request r3/1 of ann {}");
 }
 
 static void a_newcomer_s_first_turn_is_that_of_the_first_who_waits(void **state)
@@ -182,8 +157,9 @@ static void a_newcomer_s_first_turn_is_that_of_the_first_who_waits(void **state)
     forget(t);
     join(t, 2, .space = "patient", .token = token, .concurrency = 9);
     expect(t, "app 2: registered: Successfully connected to space \"patient\"",
-           "app 2: request r7/1 of ann {}", "app 2: request r8/1 of ben {}", "app 2: request r11/1 of cid {}",
-           "app 2: request r9/1 of ben {}", "app 2: request r10/1 of ben {}");
+           "app 2: request r7/1 of ann {}", "app 2: request r8/1 of ben {}",
+           "app 2: request r11/1 of cid {}", "app 2: request r9/1 of ben {}",
+           "app 2: request r10/1 of ben {}");
 }
 
 static void requests_of_a_space_removed_in_a_crash_are_cancelled(void **state)
@@ -269,7 +245,6 @@ int main(void)
         RIG_TEST(an_app_that_takes_the_last_place_without_resuming_ends_the_grace),
         RIG_TEST(silence_counts_anew_after_resuming),
         RIG_TEST(order_and_turns_survive),
-        RIG_TEST(newcomers_do_not_pass_those_who_waited_since_before_the_start),
         RIG_TEST(a_newcomer_s_first_turn_is_that_of_the_first_who_waits),
         RIG_TEST(requests_of_a_space_removed_in_a_crash_are_cancelled),
         RIG_TEST(a_drain_lets_apps_finish_and_keeps_the_rest_for_after),

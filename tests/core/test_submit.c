@@ -24,8 +24,10 @@ static void a_submit_that_cannot_be_saved_was_not_accepted(void **state)
     forget(t);
     t->fail[CHANGE_REQUEST_NEW] = 1;
     submit(t, "ann");
-    expect(t, "person 101: error store_unavailable: The request could not be saved and was not accepted,"
-               " retry after 1000");
+    expect(
+        t,
+        "person 101: error store_unavailable: The request could not be saved and was not accepted,"
+        " retry after 1000");
     submit(t, "ann");
     expect(t, "person 101: submitted r2 at 1", "app 1: request r2/1 of ann {}");
 }
@@ -83,8 +85,9 @@ static void submits_are_refused_with_their_sentences(void **state)
     submit(t, "ann");
     forget(t);
     submit(t, "ann");
-    expect(t, "person 101: error rate_limited: You have 2 unfinished requests, which is the most at a time,"
-               " retry after 1000");
+    expect(t, "person 101: error rate_limited: You have 2 unfinished requests, which is the most "
+              "at a time,"
+              " retry after 1000");
     submit(t, "ben");
     forget(t);
     submit(t, "cid");
@@ -118,7 +121,9 @@ static void seconds_between_requests_are_kept_to(void **state)
     pass(t, 500);
     forget(t);
     submit_to(t, "ann", "slow", "{}", "");
-    expect(t, "person 101: error rate_limited: Too many requests, try again in 10 s, retry after 9500");
+    expect(
+        t,
+        "person 101: error rate_limited: Too many requests, try again in 10 s, retry after 9500");
     submit_to(t, "ben", "slow", "{}", "");
     expect(t, "person 102: submitted r2 at 2");
     pass(t, 9499);
@@ -140,8 +145,10 @@ static void submits_are_refused_while_saving_is_slow(void **state)
     expect_nothing(t);
     pass(t, 1);
     submit_to(t, "ann", "patient", "{}", "");
-    expect(t, "person 101: error store_unavailable: Saving is slow at the moment; nothing was accepted,"
-               " retry after 1000");
+    expect(
+        t,
+        "person 101: error store_unavailable: Saving is slow at the moment; nothing was accepted,"
+        " retry after 1000");
     release(t);
     forget(t);
     t->limits.saves_pending = 1;
@@ -149,8 +156,10 @@ static void submits_are_refused_while_saving_is_slow(void **state)
     t->hold = true;
     submit_to(t, "ann", "patient", "{}", "");
     submit_to(t, "ann", "patient", "{}", "");
-    expect(t, "person 101: error store_unavailable: Saving is slow at the moment; nothing was accepted,"
-               " retry after 1000");
+    expect(
+        t,
+        "person 101: error store_unavailable: Saving is slow at the moment; nothing was accepted,"
+        " retry after 1000");
 }
 
 static void nothing_is_accepted_while_going_down(void **state)
@@ -162,7 +171,7 @@ static void nothing_is_accepted_while_going_down(void **state)
     expect(t, "app 1: drain 1000");
     submit(t, "ann");
     expect(t, "person 101: error shutting_down: The relay is going down; try again in a moment,"
-               " retry after 1000");
+              " retry after 1000");
 }
 
 static void a_disabled_person_cannot_submit(void **state)
@@ -181,8 +190,8 @@ static void submits_of_pages_are_answered_by_reply(void **state)
 {
     struct rig *t = *state;
     struct bytes *payload = bytes_new(STR("{\"prompt\":1}"));
-    struct command c = {.kind = CMD_SUBMIT, .actor = as(t, "ann"), .id = space(t, "den")->id,
-                        .payload = payload};
+    struct command c = {
+        .kind = CMD_SUBMIT, .actor = as(t, "ann"), .id = space(t, "den")->id, .payload = payload};
     command(t, c);
     expect(t, "reply app_disconnected: Remote app not connected");
     join(t, 1);

@@ -107,7 +107,8 @@ static void the_reason_for_waiting_is_told(void **state)
     vanish(t, 1);
     pass(t, 500);
     expect(t, "space den connected apps 1 slots 1 free 0 queue 1 draining",
-           "state r2 position=1 reason=draining", "space den disconnected apps 0 slots 0 free 0 queue 1",
+           "state r2 position=1 reason=draining",
+           "space den disconnected apps 0 slots 0 free 0 queue 1",
            "state r2 position=1 reason=app_disconnected");
 }
 
@@ -129,7 +130,9 @@ static void an_estimate_is_absent_rather_than_invented(void **state)
     submit(t, "ann");
     show(t, SHOW_PEERS);
     subscribe(t, "ann", TOPIC_REQUEST, request(t, 4));
-    expect(t, "person 101: subscribed request: r4 queued attempt=0 position=1 reason=app_busy text=\"\"");
+    expect(
+        t,
+        "person 101: subscribed request: r4 queued attempt=0 position=1 reason=app_busy text=\"\"");
     pass(t, 1000);
     show(t, SHOW_PUBLISH);
     pass(t, 2000); /* the third one takes 3 s: 2 s on average */
@@ -137,13 +140,17 @@ static void an_estimate_is_absent_rather_than_invented(void **state)
     submit(t, "ann");
     show(t, SHOW_PEERS);
     subscribe(t, "ann", TOPIC_REQUEST, request(t, 5));
-    expect(t, "person 101: subscribed request: r5 queued attempt=0 position=1 eta=2001 reason=app_busy text=\"\"");
+    expect(t, "person 101: subscribed request: r5 queued attempt=0 position=1 eta=2001 "
+              "reason=app_busy text=\"\"");
     show(t, SHOW_PUBLISH);
     leave_cleanly(t, 1); /* nobody knows when an app comes back */
     pass(t, 500);
     expect(t, "space den disconnected apps 0 slots 0 free 0 queue 1",
-           "state r4 queued position=1 reason=app_disconnected text=\"\" -percent -step -steps -message",
-           "space den disconnected apps 0 slots 0 free 0 queue 2", "state r5 position=2 reason=app_disconnected", "state r4 position=1 reason=app_disconnected");
+           "state r4 queued position=1 reason=app_disconnected text=\"\" -percent -step -steps "
+           "-message",
+           "space den disconnected apps 0 slots 0 free 0 queue 2",
+           "state r5 position=2 reason=app_disconnected",
+           "state r4 position=1 reason=app_disconnected");
 }
 
 int main(void)

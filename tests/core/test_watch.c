@@ -36,11 +36,13 @@ static void what_is_not_there_and_what_is_not_theirs_read_the_same(void **state)
     subscribe(t, "ben", TOPIC_REQUEST, rig_id(t));
     subscribe(t, "ben", TOPIC_REQUEST, request(t, 1)); /* on disk */
     subscribe(t, "ben", TOPIC_REQUEST, request(t, 2)); /* in memory */
-    expect(t, "person 102: error not_found, topic request:x", "person 102: error not_found, topic request:x",
+    expect(t, "person 102: error not_found, topic request:x",
+           "person 102: error not_found, topic request:x",
            "person 102: error not_found, topic request:x");
     subscribe(t, "ben", TOPIC_ADMIN, (struct uuid){{0}});
     expect(t, "person 102: error not_found, topic admin");
-    person_says(t, "ben", (struct client_msg){.kind = CLIENT_MSG_SUBSCRIBE, .topic_text = STR("weather")});
+    person_says(t, "ben",
+                (struct client_msg){.kind = CLIENT_MSG_SUBSCRIBE, .topic_text = STR("weather")});
     expect(t, "person 102: error not_found, topic weather");
 }
 
@@ -50,18 +52,27 @@ static void a_request_is_seen_as_it_is_now(void **state)
     join(t, 1);
     submit(t, "ann");
     delta(t, 1, lease(t, 1, 1), "Hel");
-    app_says(t, 1, (struct app_msg){.kind = APP_MSG_PROGRESS, .lease = lease(t, 1, 1),
-                                    .progress = {.has_percent = true, .percent = 12, .has_message = true,
-                                                 .message = STR("warm")}});
+    app_says(t, 1,
+             (struct app_msg){.kind = APP_MSG_PROGRESS,
+                              .lease = lease(t, 1, 1),
+                              .progress = {.has_percent = true,
+                                           .percent = 12,
+                                           .has_message = true,
+                                           .message = STR("warm")}});
     forget(t);
     subscribe(t, "ann", TOPIC_REQUEST, request(t, 1));
-    expect(t, "person 101: subscribed request: r1 processing attempt=1 percent=12 message=warm text=\"Hel\"");
+    expect(t, "person 101: subscribed request: r1 processing attempt=1 percent=12 message=warm "
+              "text=\"Hel\"");
     delta(t, 1, lease(t, 1, 1), "lo");
-    app_says(t, 1, (struct app_msg){.kind = APP_MSG_RESULT, .lease = lease(t, 1, 1), .result = STR("{\"a\":1}"),
-                                    .usage = STR("{\"n\":1}")});
+    app_says(t, 1,
+             (struct app_msg){.kind = APP_MSG_RESULT,
+                              .lease = lease(t, 1, 1),
+                              .result = STR("{\"a\":1}"),
+                              .usage = STR("{\"n\":1}")});
     forget(t);
     subscribe(t, "root", TOPIC_REQUEST, request(t, 1)); /* finished: from disk; admins see all */
-    expect(t, "person 100: subscribed request: r1 completed attempt=1 text=\"Hello\" result={\"a\":1} usage={\"n\":1}");
+    expect(t, "person 100: subscribed request: r1 completed attempt=1 text=\"Hello\" "
+              "result={\"a\":1} usage={\"n\":1}");
 }
 
 static void a_failed_request_shows_its_error_and_a_cancelled_one_none(void **state)
@@ -75,8 +86,10 @@ static void a_failed_request_shows_its_error_and_a_cancelled_one_none(void **sta
     forget(t);
     subscribe(t, "ann", TOPIC_REQUEST, request(t, 1));
     subscribe(t, "ann", TOPIC_REQUEST, request(t, 2)); /* its slot still waits for the app */
-    expect(t, "person 101: subscribed request: r1 failed attempt=1 text=\"\" error=app_error (no luck)",
-           "person 101: subscribed request: r2 cancelled attempt=1 text=\"\"");
+    expect(
+        t,
+        "person 101: subscribed request: r1 failed attempt=1 text=\"\" error=app_error (no luck)",
+        "person 101: subscribed request: r2 cancelled attempt=1 text=\"\"");
 }
 
 static void the_disk_s_failure_is_told(void **state)
@@ -90,8 +103,11 @@ static void the_disk_s_failure_is_told(void **state)
 static void unsubscribing_is_answered(void **state)
 {
     struct rig *t = *state;
-    person_says(t, "ann", (struct client_msg){.kind = CLIENT_MSG_UNSUBSCRIBE, .topic_text = STR("spaces"),
-                                              .topic = {.kind = TOPIC_SPACES}, .topic_known = true});
+    person_says(t, "ann",
+                (struct client_msg){.kind = CLIENT_MSG_UNSUBSCRIBE,
+                                    .topic_text = STR("spaces"),
+                                    .topic = {.kind = TOPIC_SPACES},
+                                    .topic_known = true});
     expect(t, "person 101: unsubscribed spaces");
 }
 
@@ -105,7 +121,8 @@ static void a_request_s_life_is_shown(void **state)
     pass(t, 1000);
     show(t, SHOW_PUBLISH);
     result(t, 1, lease(t, 1, 1));
-    expect(t, "final r1 completed result={\"a\":1}", "state r2 processing attempt=1 -position -eta -reason");
+    expect(t, "final r1 completed result={\"a\":1}",
+           "state r2 processing attempt=1 -position -eta -reason");
     cancel(t, "ann", 2);
     expect(t, "final r2 cancelled");
 }
@@ -146,19 +163,22 @@ static void the_admin_s_numbers_come_each_second_while_watched(void **state)
     pass(t, 999);
     forget(t);
     pass(t, 1);
-    expect(t, "admin spaces 1 apps 1 people 4 queued 1 processing 1 per minute 2 p50 4000 p99 4000 failed 1");
+    expect(t, "admin spaces 1 apps 1 people 4 queued 1 processing 1 per minute 2 p50 4000 p99 4000 "
+              "failed 1");
     pass(t, 56000);
     forget(t);
     percent(t, 1, lease(t, 3, 1), 1);
     pass(t, 1001); /* the first one ended a minute ago */
     expect(t, "progress r3 percent=1",
-           "admin spaces 1 apps 1 people 4 queued 1 processing 1 per minute 1 p50 4000 p99 4000 failed 1");
+           "admin spaces 1 apps 1 people 4 queued 1 processing 1 per minute 1 p50 4000 p99 4000 "
+           "failed 1");
     unwatch(t, TOPIC_ADMIN, (struct uuid){{0}});
     pass(t, 5000);
     expect_nothing(t);
     subscribe(t, "root", TOPIC_ADMIN, (struct uuid){{0}});
     pass(t, 1000);
-    expect(t, "admin spaces 1 apps 1 people 4 queued 1 processing 1 per minute 0 p50 4000 p99 4000 failed 0");
+    expect(t, "admin spaces 1 apps 1 people 4 queued 1 processing 1 per minute 0 p50 4000 p99 4000 "
+              "failed 0");
 }
 
 int main(void)
