@@ -44,7 +44,9 @@ struct app {
     pthread_mutex_t limits_lock;
     struct limits limits;
     pthread_mutex_t call_lock;
-    bool refusing; /* under call_lock */
+    bool refusing;  /* under call_lock, as the next */
+    size_t callers; /* threads inside app_call */
+    pthread_cond_t callers_gone;
 };
 
 /* app.c */
@@ -56,6 +58,7 @@ void app_apply_setting(struct app *a, const struct setting_record *s);
 void call_read(void *app, struct letter *l);
 void call_answer(struct app *a, uint64_t ticket, struct reply *reply_given);
 void calls_refuse_all(struct app *a);
+void calls_wait(struct app *a);
 /* open.c */
 void app_store_answered(void *app, struct store_answer *answers, size_t count);
 

@@ -118,6 +118,7 @@ enum err app_call(struct app *a, struct command *cmd, uint64_t timeout_ms, struc
         call_free(c);
         return refuse(reply, ERR_SHUTTING_DOWN, err_message(ERR_SHUTTING_DOWN));
     }
+    a->callers++;
     mailbox_post(&a->mail, &c->letter);
     int rc = 0;
     while (!c->done && rc != ETIMEDOUT)
@@ -128,6 +129,8 @@ enum err app_call(struct app *a, struct command *cmd, uint64_t timeout_ms, struc
         *reply = c->reply;
         c->reply = (struct reply){0};
     }
+    if (--a->callers == 0)
+        pthread_cond_signal(&a->callers_gone);
     pthread_mutex_unlock(&a->call_lock);
     if (!done)
         return refuse(reply, ERR_TIMEOUT, "The relay did not answer in time");
@@ -143,6 +146,15 @@ void app_refuse_calls(struct app *a)
     /* Those who wait: their letters are read here, in the place of the hub's thread. */
     app_poll(a);
     calls_refuse_all(a);
+}
+
+/* Until the threads that have just been answered need the lock no more. */
+void calls_wait(struct app *a)
+{
+    pthread_mutex_lock(&a->call_lock);
+    while (a->callers)
+        pthread_cond_wait(&a->callers_gone, &a->call_lock);
+    pthread_mutex_unlock(&a->call_lock);
 }
 
 /* Hub's thread, or after it. */

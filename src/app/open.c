@@ -132,6 +132,7 @@ enum err app_open(struct app **out, const char *data_dir, const struct limits *l
     a->limits = *limits;
     pthread_mutex_init(&a->limits_lock, NULL);
     pthread_mutex_init(&a->call_lock, NULL);
+    pthread_cond_init(&a->callers_gone, NULL);
     enum err e = mailbox_init(&a->mail);
     if (e)
         abort(); /* not a single descriptor left: nothing can go on */
@@ -153,6 +154,7 @@ void app_close(struct app *a)
     a->sink = NULL;
     if (a->relay)
         app_refuse_calls(a);
+    calls_wait(a);
     relay_free(a->relay);
     effects_release(&a->effects);
     free(a->queued);
@@ -162,6 +164,7 @@ void app_close(struct app *a)
     secret_wipe(&a->key, sizeof a->key);
     pthread_mutex_destroy(&a->limits_lock);
     pthread_mutex_destroy(&a->call_lock);
+    pthread_cond_destroy(&a->callers_gone);
     free(a->dir);
     free(a);
 }
