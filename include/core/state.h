@@ -31,6 +31,7 @@ struct person {
     char folded[USER_NAME_BYTES];       /* the name in lower case */
     bool pending;                       /* being saved for the first time: only its name is taken */
     const struct user_record *changing; /* the row that is being saved; NULL = none */
+    bool counted_admin;                 /* in relay.admins */
     uint32_t unfinished;                /* requests */
     struct list sessions;
     UT_hash_handle hh, hh_name;
@@ -269,6 +270,7 @@ struct relay {
     struct uuid_gen ids;
     uint64_t random; /* of the event under way */
     struct person *people, *people_by_name;
+    unsigned admins; /* those who are, and will stay when what is being saved is saved */
     struct session *sessions, *sessions_by_hash;
     struct tries *tries;
     struct space *spaces, *spaces_by_name;
@@ -442,7 +444,9 @@ void session_watch(struct relay *r,
 void sessions_end(struct relay *r, struct person *p, int64_t but_key);
 void sessions_prune(struct relay *r);
 bool person_is_admin(struct relay *r, int64_t user_key);
-unsigned admins_count(const struct relay *r, const struct person *but);
+bool person_stays_admin(const struct person *p);
+void admins_note(struct relay *r, struct person *p); /* after each change of what that rests on */
+unsigned admins_but(const struct relay *r, const struct person *but);
 
 /* commands.c and the files of one kind of command each */
 void command_run(struct relay *r, const struct event *e);

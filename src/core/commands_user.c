@@ -30,6 +30,7 @@ static void user_saved(struct relay *r, struct save *s, enum err err)
     p->changing = NULL;
     if (!err)
         apply(r, p, rec);
+    admins_note(r, p);
     command_saved(r, s, err);
 }
 
@@ -47,6 +48,7 @@ static struct save *put_user(struct relay *r, struct person *p, const struct use
     s->row = xcalloc(1, sizeof *rec);
     memcpy(s->row, rec, sizeof *rec);
     p->changing = s->row;
+    admins_note(r, p);
     return s;
 }
 
@@ -55,10 +57,11 @@ static void added(struct relay *r, struct save *s, enum err err)
     struct person *p = person_by_key(r, uuid_key(s->object));
     assert(p && p->pending);
     p->changing = NULL;
+    p->pending = false;
     if (err)
         person_free(r, p);
     else
-        p->pending = false;
+        admins_note(r, p);
     command_saved(r, s, err);
 }
 
@@ -168,7 +171,7 @@ void command_user_rehash(struct relay *r, const struct event *e)
 
 static bool last_admin(struct relay *r, const struct event *e, const struct person *p)
 {
-    if (p->rec.role != ROLE_ADMIN || p->rec.disabled || admins_count(r, p) > 0)
+    if (p->rec.role != ROLE_ADMIN || p->rec.disabled || admins_but(r, p) > 0)
         return false;
     reply_send(r, e->ticket, ERR_FORBIDDEN, "This is the last admin");
     return true;

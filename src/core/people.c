@@ -50,6 +50,7 @@ void person_free(struct relay *r, struct person *p)
         session_free(r, CONTAINER_OF(it, struct session, link));
     HASH_DELETE(hh, r->people, p);
     HASH_DELETE(hh_name, r->people_by_name, p);
+    r->admins -= (unsigned)p->counted_admin;
     free(p);
 }
 
@@ -125,14 +126,22 @@ bool person_is_admin(struct relay *r, int64_t user_key)
     return p && is_admin(&p->rec);
 }
 
-/* Those who are, and will still be when what is being saved is saved. */
-unsigned admins_count(const struct relay *r, const struct person *but)
+/* Is one, and will still be when what is being saved is saved. */
+bool person_stays_admin(const struct person *p)
 {
-    unsigned n = 0;
-    for (const struct person *p = r->people; p; p = p->hh.next)
-        n +=
-            p != but && !p->pending && is_admin(&p->rec) && (!p->changing || is_admin(p->changing));
-    return n;
+    return !p->pending && is_admin(&p->rec) && (!p->changing || is_admin(p->changing));
+}
+
+void admins_note(struct relay *r, struct person *p)
+{
+    bool stays = person_stays_admin(p);
+    r->admins += (unsigned)stays - (unsigned)p->counted_admin;
+    p->counted_admin = stays;
+}
+
+unsigned admins_but(const struct relay *r, const struct person *but)
+{
+    return r->admins - (unsigned)but->counted_admin;
 }
 
 static bool too_old(const struct relay *r, const struct session *s)

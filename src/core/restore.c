@@ -12,7 +12,7 @@ static void seen_id(struct relay *r, struct uuid id)
 void relay_restore_user(struct relay *r, const struct user_record *u)
 {
     seen_id(r, u->id);
-    person_new(r, u);
+    admins_note(r, person_new(r, u));
 }
 
 void relay_restore_space(struct relay *r, const struct space_record *s)
@@ -136,6 +136,14 @@ static bool person_consistent(const struct relay *r, const struct person *p)
     return unfinished <= p->unfinished;
 }
 
+static bool admins_consistent(const struct relay *r)
+{
+    unsigned admins = 0;
+    for (const struct person *p = r->people; p; p = p->hh.next)
+        admins += person_stays_admin(p);
+    return admins == r->admins;
+}
+
 bool relay_consistent(const struct relay *r)
 {
     uint64_t queued = 0, processing = 0;
@@ -153,5 +161,7 @@ bool relay_consistent(const struct relay *r)
         if (!person_consistent(r, p))
             return false;
     }
+    if (!admins_consistent(r))
+        return false;
     return queued == r->stats.queued && processing == r->stats.processing;
 }
