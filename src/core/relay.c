@@ -243,10 +243,10 @@ static void step_client_message(struct relay *r, const struct event *e)
 {
     static void (*const handlers[CLIENT_MSG__MAX])(struct relay *, const struct event *) = {
         [CLIENT_MSG_SUBSCRIBE] = watch_message,
-        [CLIENT_MSG_UNSUBSCRIBE] = watch_message,
         [CLIENT_MSG_SUBMIT] = submit_message,
         [CLIENT_MSG_CANCEL] = cancel_message,
     };
+    assert(handlers[e->client_msg->kind]); /* the hub answers UNSUBSCRIBE: EVENT_UNWATCH */
     handlers[e->client_msg->kind](r, e);
 }
 
@@ -350,7 +350,7 @@ uint64_t relay_tick(struct relay *r, struct now now, struct effects *out)
 
 bool relay_needs_setup(const struct relay *r)
 {
-    return admins_count(r, NULL) == 0;
+    return r->admins == 0;
 }
 
 const char *relay_setting(const struct relay *r, const char *name, const char *fallback)

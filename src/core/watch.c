@@ -139,17 +139,10 @@ void watch_message(struct relay *r, const struct event *e)
         [TOPIC_ADMIN] = watch_admin,
     };
     const struct client_msg *m = e->client_msg;
-    if (m->kind == CLIENT_MSG_UNSUBSCRIBE) {
-        struct effect *x = effect_new(r, EFFECT_CLIENT_SEND);
-        x->conn = e->conn;
-        x->client_out.kind = CLIENT_OUT_UNSUBSCRIBED;
-        x->client_out.topic = m->topic;
-        x->client_out.topic_text = m->topic_text;
-    } else if (!m->topic_known) {
-        not_found(r, e->conn, m->topic_text);
-    } else {
+    if (m->topic_known)
         handlers[m->topic.kind](r, e);
-    }
+    else
+        not_found(r, e->conn, m->topic_text);
 }
 
 void watch_ended(struct relay *r, const struct event *e)

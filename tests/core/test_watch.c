@@ -100,17 +100,6 @@ static void the_disk_s_failure_is_told(void **state)
     expect(t, "person 101: error store_unavailable, topic request:x, retry after 1000");
 }
 
-static void unsubscribing_is_answered(void **state)
-{
-    struct rig *t = *state;
-    person_says(t, "ann",
-                (struct client_msg){.kind = CLIENT_MSG_UNSUBSCRIBE,
-                                    .topic_text = STR("spaces"),
-                                    .topic = {.kind = TOPIC_SPACES},
-                                    .topic_known = true});
-    expect(t, "person 101: unsubscribed spaces");
-}
-
 static void a_request_s_life_is_shown(void **state)
 {
     struct rig *t = *state;
@@ -190,7 +179,6 @@ int main(void)
         RIG_TEST(a_request_is_seen_as_it_is_now),
         RIG_TEST(a_failed_request_shows_its_error_and_a_cancelled_one_none),
         RIG_TEST(the_disk_s_failure_is_told),
-        RIG_TEST(unsubscribing_is_answered),
         RIG_TEST(a_request_s_life_is_shown),
         RIG_TEST(changes_of_a_space_come_at_most_every_200_ms),
         RIG_TEST(the_admin_s_numbers_come_each_second_while_watched),
