@@ -182,7 +182,7 @@ static void an_error_is_final_with_the_app_s_own_code(void **state)
     expect(t, "app 1: ack r1/1 ok");
 }
 
-static void a_code_that_is_too_long_reads_app_error(void **state)
+static void a_code_that_is_too_long_is_cut_between_two_characters(void **state)
 {
     struct rig *t = *state;
     begin(t);
@@ -190,8 +190,8 @@ static void a_code_that_is_too_long_reads_app_error(void **state)
     app_says(t, 1,
              (struct app_msg){.kind = APP_MSG_ERROR,
                               .lease = lease(t, 1, 1),
-                              .code = STR("a_code_of_more_than_thirty_one_bytes")});
-    expect(t, "final r1 failed error=app_error ()");
+                              .code = STR("thirty bytes and then one more\xc3\xa9")});
+    expect(t, "final r1 failed error=thirty bytes and then one more ()");
 }
 
 static void a_result_that_cannot_be_saved_is_refused_and_may_come_again(void **state)
@@ -428,7 +428,7 @@ int main(void)
         RIG_TEST(stale_frames_do_not_count_as_a_sign_of_life),
         RIG_TEST(an_error_that_may_be_tried_again_goes_back_to_the_queue),
         RIG_TEST(an_error_is_final_with_the_app_s_own_code),
-        RIG_TEST(a_code_that_is_too_long_reads_app_error),
+        RIG_TEST(a_code_that_is_too_long_is_cut_between_two_characters),
         RIG_TEST(a_result_that_cannot_be_saved_is_refused_and_may_come_again),
         RIG_TEST(a_repeat_while_the_result_is_being_saved_gets_one_answer),
         RIG_TEST(nothing_is_accepted_while_a_final_state_is_being_saved),
