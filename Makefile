@@ -32,7 +32,7 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 ASSETS := $(shell find templates static src/store/sql -type f 2>/dev/null | LC_ALL=C sort)
 
 .PHONY: all
-all: $(BUILD)/spacerelay $(BUILD)/mock-app
+all: $(BUILD)/spacerelay $(BUILD)/mock-app $(BUILD)/relay-bench
 
 .SECONDARY:
 $(BUILD)/%.o: %.c
@@ -63,6 +63,11 @@ $(BUILD)/spacerelay: $(call obj_of,$(call src_of,main)) $(BUILD)/gen/assets_tabl
 
 TOOL_LAYERS := $(BUILD)/libcodec.a $(BUILD)/libmodel.a $(BUILD)/libbase.a
 $(BUILD)/mock-app: $(BUILD)/tools/mock-app.o $(call obj_of,$(TOOL_LIB_SRC)) $(TOOL_LAYERS)
+	@echo "LD $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(TOOL_LAYERS) -Wl,--end-group $(TOOL_LIBS)
+
+BENCH_OBJ := $(call obj_of,$(wildcard tools/bench/*.c) tools/client/options.c)
+$(BUILD)/relay-bench: $(BENCH_OBJ) $(TOOL_LAYERS)
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(TOOL_LAYERS) -Wl,--end-group $(TOOL_LIBS)
 
@@ -110,7 +115,7 @@ fuzz: deps-check $(BUILD)/gen/assets_table.c
 FORMATTED := $(shell find src include tools tests -name '*.[ch]' | LC_ALL=C sort)
 check: deps-check
 	$(Q)python3 tools/check.py
-	$(Q)for h in $$(find include tools/client -name '*.h'); do \
+	$(Q)for h in $$(find include tools -name '*.h'); do \
 	    $(CC) $(CPPFLAGS) -std=c17 -Wall -Wextra -Werror -fsyntax-only -include $$h -x c /dev/null || exit 1; done
 	@echo "headers compile alone"
 	$(Q)clang-format --dry-run -Werror $(FORMATTED)
@@ -125,7 +130,7 @@ format:
 .PHONY: help run install clean deps deps-run deps-test deps-check
 help:
 	@printf '%-26s %s\n' \
-	    'make' 'build $(BUILD)/spacerelay and $(BUILD)/mock-app' \
+	    'make' 'build $(BUILD)/spacerelay, $(BUILD)/mock-app and $(BUILD)/relay-bench' \
 	    'make run [PORT=5001]' 'install what is missing, build, start a demo relay on this machine' \
 	    'make test' 'install test tools, build, run all tests' \
 	    'make check' 'the rules of the house: layers, banned functions, headers, format' \

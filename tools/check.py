@@ -44,7 +44,9 @@ def layers():
 def layer_of(path):
     parts = path.relative_to(ROOT).parts
     if parts[0] == "tools":
-        return "client" if len(parts) > 2 or path.name != "embed.c" else None
+        if len(parts) > 2:
+            return parts[1]
+        return "client" if path.name != "embed.c" else None
     return parts[1]
 
 

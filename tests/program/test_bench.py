@@ -1,0 +1,73 @@
+"""relay-bench counts what happens, and nothing goes wrong. No figure of speed is judged."""
+import json
+import subprocess
+
+import pytest
+
+from relay import PASSWORD, PROGRAM, relay_fixture
+
+BENCH = PROGRAM.parent / "relay-bench"
+server, r = relay_fixture("server")
+LATENCIES = ["submit_to_acknowledged", "submit_to_dispatched", "result_to_seen", "submit_to_seen"]
+
+
+def bench(*words, status=0):
+    done = subprocess.run([BENCH, *map(str, words)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == status, (words, done.stdout, done.stderr)
+    return done
+
+
+def figures(*words):
+    return json.loads(bench(*words, "--json", "--warm-up", 0, "--seconds", 1).stdout)
+
+
+def check_requests(f):
+    assert f["requests"]["errors"] == 0, f
+    assert f["requests"]["seen"] == f["requests"]["submitted"] > 0
+    for name in LATENCIES:
+        h = f[name]
+        assert h["count"] == f["requests"]["submitted"]
+        assert 0 < h["p50_us"] <= h["p90_us"] <= h["p99_us"] <= h["p99.9_us"] <= h["max_us"]
+
+
+def attached(r, space):
+    r.ann
+    return ["--host", r.url, "--pid", r.process.pid, "--space", space.name, "--token", space.token, "--user", "ann",
+            "--password", PASSWORD]
+
+
+
+def test_every_request_is_counted_in_a_closed_loop():
+    f = figures("--server", PROGRAM, "--apps", 2, "--outstanding", 16, "--progress", 2)
+    check_requests(f)
+    assert f["settings"]["apps"] == 2
+    assert f["server"]["rss_kib"] > 1000
+
+
+def test_every_request_is_counted_at_a_rate(r):
+    f = figures(*attached(r, r.space()), "--rate", 50, "--payload", 3000, "--result", 70000)
+    check_requests(f)
+    assert f["requests"]["submitted"] <= 50
+    assert f["server"]["rss_kib"] > 1000
+
+
+def test_errors_are_counted_and_shown(r):
+    words = attached(r, r.space())
+    f = figures(*words, "--payload", 10, "--result", 10, "--outstanding", 101, "--people", 1)
+    assert f["requests"]["errors"] > 0
+    assert "unfinished" in f["requests"]["first_error"]
+
+
+def test_figures_for_people():
+    text = bench("--server", PROGRAM, "--warm-up", 0, "--seconds", 1).stdout
+    assert "per_second" in text and "p99.9_us" in text
+
+
+@pytest.mark.parametrize("words", [[], ["--server", "a", "--host", "b"], ["--host", "http://127.0.0.1:1"],
+                                   ["--server", "a", "--protocol", "other"]])
+def test_wrong_options_are_refused(words):
+    assert "relay-bench" in bench(*words, status=2).stderr
+
+
+def test_a_server_that_does_not_start_is_said():
+    assert "user" in bench("--server", "/bin/false", status=1).stderr
