@@ -83,7 +83,7 @@ struct space {
     uint32_t app_count;
     struct list orphans; /* leases without a connection */
     size_t requests;     /* all in memory */
-    size_t accepting;    /* of them, being saved for the first time */
+    size_t accepting;    /* of them, being saved for the first time on their way to the queue */
     uint64_t turn;       /* the highest that was handed out */
     struct standing *standings;
     uint64_t pace_ms[PACE_SAMPLES]; /* how long the last requests ran */
@@ -387,6 +387,12 @@ void app_register(struct relay *r, const struct event *e);
 /* match.c */
 void match_wanted(struct relay *r, struct space *s);
 void match_all(struct relay *r);
+/* Whether a new request, not yet saved, has taken a free slot that nobody waits for: its first
+ * attempt is then saved with it. match_new_change adds that to its change; match_new_saved goes on
+ * once it is on disk. */
+bool match_new(struct relay *r, struct request *q);
+void match_new_change(struct relay *r, const struct request *q, struct change *c);
+void match_new_saved(struct relay *r, struct request *q);
 
 /* space.c */
 struct space *space_by_id(struct relay *r, struct uuid id);

@@ -8,7 +8,8 @@
 #include "model/record.h"
 
 enum change_kind {
-    CHANGE_REQUEST_NEW,     /* request: the whole row, status queued */
+    CHANGE_REQUEST_NEW,     /* request: the whole row, status queued; or processing, when an app had
+                               a free slot for it: then with attempt, at_ms and message as below */
     CHANGE_REQUEST_ATTEMPT, /* id, attempt, at_ms, message (the app, in words): now processing
                                (started_ms of the first attempt is kept); stored text of earlier
                                attempts is dropped; an attempt row is added */

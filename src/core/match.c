@@ -59,14 +59,8 @@ static void attempt_failed(struct relay *r, struct request *q)
         request_cancel(r, q);
 }
 
-static void attempt_saved(struct relay *r, struct save *save, enum err err)
+static void attempt_begins(struct relay *r, struct request *q)
 {
-    struct request *q = save->request;
-    q->saving = SAVING_NOTHING;
-    if (err) {
-        attempt_failed(r, q);
-        return;
-    }
     request_set_status(r, q, REQUEST_PROCESSING);
     if (!q->app) { /* it left meanwhile */
         request_lost(r, q);
@@ -83,6 +77,16 @@ static void attempt_saved(struct relay *r, struct save *save, enum err err)
                VIEW_POSITION | VIEW_ETA | VIEW_REASON);
 }
 
+static void attempt_saved(struct relay *r, struct save *save, enum err err)
+{
+    struct request *q = save->request;
+    q->saving = SAVING_NOTHING;
+    if (err)
+        attempt_failed(r, q);
+    else
+        attempt_begins(r, q);
+}
+
 static struct str app_in_words(struct relay *r, const struct app_conn *a)
 {
     if (!a->name[0])
@@ -90,23 +94,64 @@ static struct str app_in_words(struct relay *r, const struct app_conn *a)
     return relay_text(r, "%s%s%s, %s", a->name, a->version[0] ? " " : "", a->version, a->address);
 }
 
-static void assign(struct relay *r, struct request *q, struct app_conn *a)
+static void take_attempt(struct relay *r, struct request *q, struct app_conn *a)
 {
-    struct space *s = q->space;
-    request_dequeue(r, q);
-    if (q->rec.turn > s->turn)
-        s->turn = q->rec.turn;
+    if (q->rec.turn > q->space->turn)
+        q->space->turn = q->rec.turn;
     lease_take(r, q, a);
     q->rec.attempt++;
     if (!q->rec.started_ms)
         q->rec.started_ms = r->now.wall_ms;
-    q->saving = SAVING_ATTEMPT;
-    struct change *c = change_new(CHANGE_REQUEST_ATTEMPT);
+}
+
+static void attempt_change(struct relay *r, const struct request *q, struct change *c)
+{
     c->attempt = q->rec.attempt;
     c->at_ms = r->now.wall_ms;
-    c->message = bytes_new(app_in_words(r, a));
+    c->message = bytes_new(app_in_words(r, q->app));
+}
+
+static void assign(struct relay *r, struct request *q, struct app_conn *a)
+{
+    request_dequeue(r, q);
+    take_attempt(r, q, a);
+    q->saving = SAVING_ATTEMPT;
+    struct change *c = change_new(CHANGE_REQUEST_ATTEMPT);
+    attempt_change(r, q, c);
     request_save(r, q, c, attempt_saved);
 }
+
+/* ---- a new request that need not wait ---- */
+
+static bool may_match(const struct relay *r)
+{
+    return !r->shutting_down && r->now.mono_ms >= r->no_match_until_ms;
+}
+
+bool match_new(struct relay *r, struct request *q)
+{
+    struct space *s = q->space;
+    if (!may_match(r) || s->returning || s->accepting || queue_first(&s->waiting))
+        return false; /* somebody is before it, or is about to be */
+    struct app_conn *a = free_app(s);
+    if (a)
+        take_attempt(r, q, a);
+    return a != NULL;
+}
+
+void match_new_change(struct relay *r, const struct request *q, struct change *c)
+{
+    c->request->status = REQUEST_PROCESSING;
+    attempt_change(r, q, c);
+}
+
+void match_new_saved(struct relay *r, struct request *q)
+{
+    q->cancel_wanted = q->space->removed;
+    attempt_begins(r, q);
+}
+
+/* ---- those that wait ---- */
 
 static void match_space(struct relay *r, struct space *s)
 {
@@ -123,7 +168,7 @@ void match_all(struct relay *r)
     struct list *it;
     while ((it = list_first(&r->to_match))) {
         list_remove(it);
-        if (!r->shutting_down && r->now.mono_ms >= r->no_match_until_ms)
+        if (may_match(r))
             match_space(r, CONTAINER_OF(it, struct space, match_link));
     }
 }

@@ -66,9 +66,10 @@ static enum err check_submit(struct relay *r, struct person *p, struct space *s,
     return check_person(r, p, s, why);
 }
 
+/* One that has its app already was the next. */
 static void answer_submitted(struct relay *r, const struct request *q, const struct waiter *w)
 {
-    size_t position = queue_holds(&q->node) ? queue_position(&q->space->waiting, &q->node) : 0;
+    size_t position = queue_holds(&q->node) ? queue_position(&q->space->waiting, &q->node) : 1;
     if (w->ticket) {
         struct reply *reply = reply_send(r, w->ticket, OK, "");
         reply->id = q->rec.id;
@@ -84,36 +85,51 @@ static void answer_submitted(struct relay *r, const struct request *q, const str
     x->client_out.position = position;
 }
 
+static void accept_failed(struct relay *r, struct request *q)
+{
+    space_standing(r, q->space, q->person->key)->submitted = false;
+    if (q->app)
+        lease_detach(r, q);
+    waiters_answer(r, q, ERR_STORE_UNAVAILABLE,
+                   "The request could not be saved and was not accepted");
+    request_forget(r, q);
+}
+
 static void accept_saved(struct relay *r, struct save *save, enum err err)
 {
     struct request *q = save->request;
+    bool matched = q->rec.attempt > 0;
     q->saving = SAVING_NOTHING;
-    q->space->accepting--;
+    q->space->accepting -= !matched;
     if (err) {
-        space_standing(r, q->space, q->person->key)->submitted = false;
-        waiters_answer(r, q, ERR_STORE_UNAVAILABLE,
-                       "The request could not be saved and was not accepted");
-        request_forget(r, q);
+        accept_failed(r, q);
         return;
     }
     HASH_ADD(hh, r->requests, rec.id, sizeof q->rec.id, q);
     request_set_status(r, q, REQUEST_QUEUED);
-    request_enqueue(r, q);
+    if (!matched)
+        request_enqueue(r, q);
     struct waiter *w = q->waiters;
     q->waiters = NULL;
     answer_submitted(r, q, w);
     free(w);
-    if (q->space->removed)
+    if (matched)
+        match_new_saved(r, q);
+    else if (q->space->removed)
         request_cancel(r, q);
 }
 
-static struct change *change_of_new(const struct request *q)
+static struct change *change_of_new(struct relay *r, struct request *q)
 {
     struct change *c = change_new(CHANGE_REQUEST_NEW);
+    bool matched = match_new(r, q);
+    q->space->accepting += !matched;
     c->request = xcalloc(1, sizeof *c->request);
     *c->request = q->rec;
     c->request->status = REQUEST_QUEUED;
     bytes_ref(c->request->payload);
+    if (matched)
+        match_new_change(r, q, c);
     return c;
 }
 
@@ -130,8 +146,7 @@ static struct request *accept(struct relay *r, struct person *p, struct space *s
     st->last_submit_ms = r->now.mono_ms;
     st->submitted = true;
     q->saving = SAVING_NEW;
-    s->accepting++;
-    request_save(r, q, change_of_new(q), accept_saved);
+    request_save(r, q, change_of_new(r, q), accept_saved);
     return q;
 }
 

@@ -79,6 +79,18 @@ static enum err end_attempt(struct db *db, int64_t key, int64_t at_ms, const cha
 
 /* ---- a new request ---- */
 
+static enum err insert_attempt(struct db *db, const struct change *c)
+{
+    struct query *q = db_query(
+        db, "INSERT OR REPLACE INTO attempt (request_key, attempt, app, started_ms, ended_ms,"
+            " outcome) VALUES (?1, ?2, ?3, ?4, 0, '')");
+    bind_i64(q, uuid_key(c->id));
+    bind_i64(q, c->attempt);
+    bind_str(q, utf8_start(bytes_str(c->message), NOTE_BYTES - 1));
+    bind_i64(q, c->at_ms);
+    return query_run(q);
+}
+
 static enum err insert_row(struct db *db, const struct request_record *r)
 {
     struct query *q = db_query(
@@ -139,22 +151,12 @@ enum err write_request_new(struct db *db, const struct change *c)
         e = put_text(db, key, 0, r->text);
     if (!e)
         e = put_result(db, key, r->usage, r->error_message, r->result);
+    if (!e && c->attempt)
+        e = insert_attempt(db, c);
     return e;
 }
 
 /* ---- its life ---- */
-
-static enum err insert_attempt(struct db *db, const struct change *c)
-{
-    struct query *q = db_query(
-        db, "INSERT OR REPLACE INTO attempt (request_key, attempt, app, started_ms, ended_ms,"
-            " outcome) VALUES (?1, ?2, ?3, ?4, 0, '')");
-    bind_i64(q, uuid_key(c->id));
-    bind_i64(q, c->attempt);
-    bind_str(q, utf8_start(bytes_str(c->message), NOTE_BYTES - 1));
-    bind_i64(q, c->at_ms);
-    return query_run(q);
-}
 
 enum err write_request_attempt(struct db *db, const struct change *c)
 {

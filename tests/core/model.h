@@ -228,7 +228,10 @@ static inline void model_client_send(struct rig *t, const struct effect *e)
         struct disk_request *q = disk_request(&t->disk, out->request_id);
         assert_non_null(q);
         model_known(t, out->request_id)->submitted = true;
-        model_check_position(t, &q->rec, out->position);
+        if (q->rec.status == REQUEST_QUEUED)
+            model_check_position(t, &q->rec, out->position);
+        else
+            assert_int_equal(out->position, 1); /* saved together with its first attempt */
     }
     if (out->kind == CLIENT_OUT_CANCELLED)
         assert_int_equal(disk_request(&t->disk, out->request_id)->rec.status, REQUEST_CANCELLED);
@@ -256,9 +259,10 @@ static inline void model_publish(struct rig *t, const struct effect *e)
 
 static inline void model_save(struct rig *t, const struct change *c)
 {
-    if (c->kind != CHANGE_REQUEST_ATTEMPT)
+    bool new = c->kind == CHANGE_REQUEST_NEW && c->attempt > 0;
+    if (c->kind != CHANGE_REQUEST_ATTEMPT && !new)
         return;
-    const struct request_record *rec = &disk_request(&t->disk, c->id)->rec;
+    const struct request_record *rec = new ? c->request : &disk_request(&t->disk, c->id)->rec;
     assert_int_equal(model_before_count(t, rec), 0); /* nobody is passed over */
     assert_true(c->attempt - rec->waived <= t->limits.max_attempts);
 }

@@ -163,4 +163,13 @@ static inline void command(struct rig *t, struct command c)
     feed(t, &(struct event){.kind = EVENT_COMMAND, .ticket = ++t->next_ticket, .command = &c});
 }
 
+/* The space "den" takes requests while no app is there: they wait for one to join. */
+static inline void let_wait(struct rig *t)
+{
+    struct command c = {.kind = CMD_SPACE_EDIT, .actor = as(t, "root"), .space = *space(t, "den")};
+    c.space.queue_offline = true;
+    command(t, c);
+    buf_clear(&t->log);
+}
+
 #endif

@@ -266,8 +266,10 @@ static inline const char *print_change_name(enum change_kind kind)
 
 static inline void print_request_change(const struct printer *p, const struct change *c)
 {
-    if (c->kind == CHANGE_REQUEST_NEW)
+    if (c->kind == CHANGE_REQUEST_NEW && !c->attempt)
         print_id(p, c->request->id);
+    else if (c->kind == CHANGE_REQUEST_NEW)
+        print_lease(p, (struct lease_ref){c->request->id, c->attempt});
     else if (c->kind == CHANGE_REQUEST_USAGE)
         print_id(p, c->id);
     else

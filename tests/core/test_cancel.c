@@ -232,10 +232,10 @@ static void a_result_that_comes_while_a_cancel_is_being_saved_is_to_come_again(v
 static void a_cancel_while_the_attempt_is_being_saved_takes_effect_before_it_is_sent(void **state)
 {
     struct rig *t = *state;
-    join(t, 1);
-    t->hold = true;
+    let_wait(t);
     submit(t, "ann");
-    answer(t);
+    t->hold = true;
+    join(t, 1);
     cancel(t, "ann", 1);
     forget(t);
     release(t);

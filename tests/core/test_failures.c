@@ -13,11 +13,13 @@ static void begin(struct rig *t)
 static void an_attempt_that_cannot_be_saved_is_not_sent_and_tried_again_after_a_second(void **state)
 {
     struct rig *t = *state;
-    join(t, 1);
-    show(t, SHOW_PEERS | SHOW_STORE);
-    t->fail[CHANGE_REQUEST_ATTEMPT] = 2;
+    let_wait(t);
     submit(t, "ann");
-    expect(t, "save new r1", "person 101: submitted r1 at 1", "save attempt r1/1");
+    show(t, SHOW(EFFECT_APP_SEND) | SHOW(EFFECT_CLIENT_SEND) | SHOW_STORE);
+    t->fail[CHANGE_REQUEST_ATTEMPT] = 2;
+    join(t, 1);
+    expect(t, "save token used", "app 1: registered: Successfully connected to space \"den\"",
+           "save attempt r1/1");
     submit(t, "ben"); /* nobody is handed out in the meantime */
     expect(t, "save new r2", "person 102: submitted r2 at 2");
     pass(t, 999);
@@ -31,9 +33,10 @@ static void an_attempt_that_cannot_be_saved_is_not_sent_and_tried_again_after_a_
 static void an_attempt_that_cannot_be_saved_leaves_no_start(void **state)
 {
     struct rig *t = *state;
-    join(t, 1);
-    t->fail[CHANGE_REQUEST_ATTEMPT] = 1;
+    let_wait(t);
     submit(t, "ann");
+    t->fail[CHANGE_REQUEST_ATTEMPT] = 1;
+    join(t, 1);
     pass(t, 500);
     show(t, SHOW_PEERS);
     subscribe(t, "ann", TOPIC_REQUEST, request(t, 1));
@@ -48,10 +51,10 @@ static void an_attempt_that_cannot_be_saved_leaves_no_start(void **state)
 static void an_app_that_leaves_while_its_attempt_fails_harms_nothing(void **state)
 {
     struct rig *t = *state;
-    join(t, 1);
-    t->hold = true;
+    let_wait(t);
     submit(t, "ann");
-    answer(t);
+    t->hold = true;
+    join(t, 1);
     t->fail[CHANGE_REQUEST_ATTEMPT] = 1;
     vanish(t, 1);
     release(t);
@@ -65,10 +68,10 @@ static void an_app_that_leaves_while_its_attempt_fails_harms_nothing(void **stat
 static void a_cancel_wanted_during_an_attempt_that_fails_takes_effect(void **state)
 {
     struct rig *t = *state;
-    join(t, 1);
-    t->hold = true;
+    let_wait(t);
     submit(t, "ann");
-    answer(t);
+    t->hold = true;
+    join(t, 1);
     t->fail[CHANGE_REQUEST_ATTEMPT] = 1;
     cancel(t, "ann", 1);
     forget(t);

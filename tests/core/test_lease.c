@@ -20,10 +20,10 @@ static void slots_are_never_exceeded(void **state)
         submit(t, "ann");
     forget(t);
     release(t);
-    expect(t, "person 101: submitted r1 at 1", "person 101: submitted r2 at 1",
-           "person 101: submitted r3 at 1", "person 101: submitted r4 at 1",
-           "person 101: submitted r5 at 2", "app 1: request r1/1 of ann {}",
-           "app 1: request r2/1 of ann {}", "app 1: request r3/1 of ann {}");
+    expect(t, "person 101: submitted r1 at 1", "app 1: request r1/1 of ann {}",
+           "person 101: submitted r2 at 1", "app 1: request r2/1 of ann {}",
+           "person 101: submitted r3 at 1", "app 1: request r3/1 of ann {}",
+           "person 101: submitted r4 at 1", "person 101: submitted r5 at 2");
     result(t, 1, lease(t, 2, 1));
     expect(t, "app 1: ack r2/1 ok", "app 1: request r4/1 of ann {}");
 }
@@ -213,10 +213,11 @@ static void a_request_that_cost_three_apps_is_poisoned(void **state)
 static void an_attempt_that_never_left_counts_for_nothing(void **state)
 {
     struct rig *t = *state;
-    join(t, 1);
-    t->hold = true;
+    let_wait(t);
     submit(t, "ann");
-    answer(t); /* accepted; the attempt is being saved */
+    t->hold = true;
+    join(t, 1); /* the attempt is being saved */
+    answer(t);  /* that the token was used */
     show(t, SHOW_PEERS | SHOW_STORE);
     vanish(t, 1);
     answer(t);

@@ -9,12 +9,96 @@ static void a_submit_is_acknowledged_when_saved_and_handed_to_a_free_app(void **
     show(t, SHOW_PEERS | SHOW_STORE);
     t->hold = true;
     submit_to(t, "ann", "den", "{\"prompt\":\"hi\"}", "k");
-    expect(t, "save new r1");
+    expect(t, "save new r1/1"); /* the first attempt with it: one commit */
     answer(t);
-    expect(t, "person 101: submitted r1 at 1, ref k", "save attempt r1/1");
-    answer(t);
-    expect(t, "app 1: request r1/1 of ann {\"prompt\":\"hi\"}");
+    expect(t, "person 101: submitted r1 at 1, ref k",
+           "app 1: request r1/1 of ann {\"prompt\":\"hi\"}");
     assert_int_equal(status_on_disk(t, 1), REQUEST_PROCESSING);
+    assert_int_equal(disk_request(&t->disk, request(t, 1))->rec.started_ms, t->now.wall_ms);
+}
+
+static void a_submit_that_has_to_wait_is_saved_as_queued(void **state)
+{
+    struct rig *t = *state;
+    join(t, 1);
+    submit(t, "ann");
+    show(t, SHOW_PEERS | SHOW_STORE);
+    t->hold = true;
+    submit(t, "ben");
+    expect(t, "save new r2");
+    answer(t);
+    expect(t, "person 102: submitted r2 at 1");
+    assert_int_equal(status_on_disk(t, 2), REQUEST_QUEUED);
+    result(t, 1, lease(t, 1, 1));
+    answer(t);
+    expect(t, "save final r1/1 completed result {\"a\":1}", "app 1: ack r1/1 ok",
+           "save attempt r2/1");
+    answer(t);
+    expect(t, "app 1: request r2/1 of ben {}");
+}
+
+static void a_new_one_overtakes_nobody_who_is_being_saved(void **state)
+{
+    struct rig *t = *state;
+    add_space(t, "hall", (struct space_record){.max_apps = 2});
+    size_t hall = add_token(t, "hall");
+    join(t, 1, .space = "hall", .token = hall);
+    submit_to(t, "ann", "hall", "{}", "");
+    t->hold = true;
+    submit_to(t, "ann", "hall", "{}", ""); /* r2 will have to wait */
+    join(t, 2, .space = "hall", .token = hall);
+    show(t, SHOW_STORE | SHOW(EFFECT_APP_SEND));
+    submit_to(t, "ben", "hall", "{}", "");
+    expect(t, "save new r3"); /* the free slot is for r2, once that is saved */
+    release(t);
+    expect(t, "save attempt r2/1", "app 2: request r2/1 of ann {}");
+}
+
+static void the_slot_of_a_submit_that_could_not_be_saved_is_free_again(void **state)
+{
+    struct rig *t = *state;
+    join(t, 1);
+    forget(t);
+    t->fail[CHANGE_REQUEST_NEW] = 1;
+    t->hold = true;
+    submit(t, "ann");
+    submit(t, "ben"); /* the only slot is taken */
+    release(t);
+    expect(
+        t,
+        "person 101: error store_unavailable: The request could not be saved and was not accepted,"
+        " retry after 1000",
+        "person 102: submitted r2 at 1", "app 1: request r2/1 of ben {}");
+}
+
+static void an_app_that_leaves_while_the_submit_is_saved_costs_nothing(void **state)
+{
+    struct rig *t = *state;
+    join(t, 1);
+    t->hold = true;
+    submit(t, "ann");
+    vanish(t, 1);
+    forget(t);
+    release(t);
+    expect(t, "person 101: submitted r1 at 1");
+    assert_int_equal(status_on_disk(t, 1), REQUEST_QUEUED);
+    assert_int_equal(disk_request(&t->disk, request(t, 1))->rec.waived, 1);
+    join(t, 2);
+    expect(t, "app 2: registered: Successfully connected to space \"den\"",
+           "app 2: request r1/2 of ann {}");
+}
+
+static void a_submit_to_a_space_that_is_removed_meanwhile_is_cancelled(void **state)
+{
+    struct rig *t = *state;
+    join(t, 1);
+    t->hold = true;
+    submit(t, "ann");
+    struct command c = {.kind = CMD_SPACE_REMOVE, .actor = as(t, "root"), .space.name = "den"};
+    command(t, c);
+    release(t);
+    pass(t, 60000);
+    assert_int_equal(status_on_disk(t, 1), REQUEST_CANCELLED);
 }
 
 static void a_submit_that_cannot_be_saved_was_not_accepted(void **state)
@@ -212,6 +296,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RIG_TEST(a_submit_is_acknowledged_when_saved_and_handed_to_a_free_app),
+        RIG_TEST(a_submit_that_has_to_wait_is_saved_as_queued),
+        RIG_TEST(a_new_one_overtakes_nobody_who_is_being_saved),
+        RIG_TEST(the_slot_of_a_submit_that_could_not_be_saved_is_free_again),
+        RIG_TEST(an_app_that_leaves_while_the_submit_is_saved_costs_nothing),
+        RIG_TEST(a_submit_to_a_space_that_is_removed_meanwhile_is_cancelled),
         RIG_TEST(a_submit_that_cannot_be_saved_was_not_accepted),
         RIG_TEST(a_failed_save_does_not_count_for_the_seconds_between_requests),
         RIG_TEST(a_space_without_an_app_refuses_unless_it_queues_offline),

@@ -103,6 +103,30 @@ static void attempt_makes_it_processing_and_keeps_the_first_start(void **state)
     assert_int_equal(all.list[1].started_ms, T0 + 200);
 }
 
+static void new_request_may_come_with_its_first_attempt(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b);
+    struct change *c = change_of_request(id, 1, 1, "{}");
+    c->request->status = REQUEST_PROCESSING;
+    c->request->attempt = c->attempt = 1;
+    c->request->started_ms = c->at_ms = T0 + 100;
+    c->id = id;
+    c->message = text("mock-app 1.0, 127.0.0.1");
+    bench_save(b, c);
+    struct attempts all = read_attempts(b, id);
+    assert_int_equal(all.count, 1);
+    assert_int_equal(all.list[0].attempt, 1);
+    assert_string_equal(all.list[0].app, "mock-app 1.0, 127.0.0.1");
+    assert_int_equal(all.list[0].started_ms, T0 + 100);
+    struct loaded *l = restart_and_load(b);
+    assert_int_equal(l->request_count, 1);
+    assert_int_equal(l->requests[0].status, REQUEST_PROCESSING);
+    assert_int_equal(l->requests[0].attempt, 1);
+    assert_int_equal(l->requests[0].started_ms, T0 + 100);
+    loaded_free(l);
+}
+
 static void long_app_description_is_cut_at_a_code_point(void **state)
 {
     struct bench *b = *state;
@@ -436,6 +460,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BENCH_TEST(new_request_is_stored_whole),
         BENCH_TEST(accepting_request_is_stored_as_queued),
+        BENCH_TEST(new_request_may_come_with_its_first_attempt),
         BENCH_TEST(attempt_makes_it_processing_and_keeps_the_first_start),
         BENCH_TEST(long_app_description_is_cut_at_a_code_point),
         BENCH_TEST(requeued_request_loses_its_text_and_ends_the_attempt),
