@@ -47,7 +47,7 @@ def test_every_request_is_counted_in_a_closed_loop():
 def test_every_request_is_counted_at_a_rate(r):
     f = figures(*attached(r, r.space()), "--rate", 50, "--payload", 3000, "--result", 70000)
     check_requests(f)
-    assert f["requests"]["submitted"] <= 50
+    assert f["requests"]["submitted"] < 60  # as many as were due, whatever the machine does
     assert f["server"]["rss_kib"] > 1000
 
 
