@@ -38,7 +38,9 @@ struct request_filter {
     int64_t space_key; /* 0 = in all */
     bool by_status;
     enum request_status status; /* of the five people see */
+    struct str error_code;      /* empty = any; borrowed */
     int64_t before_key;         /* only older ones; 0 = from the newest */
+    int64_t from_key;           /* only these and newer ones; 0 = to the oldest */
     uint32_t limit;             /* at most 200 */
 };
 /* A row of a list: without the large parts, but with the first bytes of the prompt. */
@@ -55,15 +57,31 @@ struct request_row {
 };
 MUST_USE enum err reader_requests(struct reader *r, const struct request_filter *f,
                                   void (*visit)(void *, const struct request_row *), void *ctx);
+/* How far back a list with this filter may look at once: for a filter without an index the key of
+ * the request that stands `rows` below before_key, to be used as from_key; 0 when there is an
+ * index, or there are no more rows than that. */
+MUST_USE enum err reader_requests_reach(struct reader *r, const struct request_filter *f,
+                                        uint32_t rows, int64_t *key);
 /* The whole request with payload, text and result; release with request_record_release. space_name
  * gets the name. */
 MUST_USE enum err reader_request(struct reader *r, struct uuid id, struct request_record *out,
                                  char space_name[SPACE_NAME_BYTES]);
 MUST_USE enum err reader_attempts(struct reader *r, struct uuid request_id,
                                   void (*visit)(void *, const struct attempt_record *), void *ctx);
-/* newest first, older than before_key (0 = from the newest); key is passed for the next page */
-MUST_USE enum err reader_audit(struct reader *r, int64_t before_key, uint32_t limit,
+
+/* Audit rows, newest first. */
+struct audit_filter {
+    struct str actor, action, subject; /* empty = any; borrowed. Actor and subject in any case */
+    int64_t from_ms, before_ms;        /* from <= at_ms < before; 0 = open */
+    int64_t before_key;                /* only older ones; 0 = from the newest */
+    uint32_t limit;
+};
+/* key is passed for the next page. */
+MUST_USE enum err reader_audit(struct reader *r, const struct audit_filter *f,
                                void (*visit)(void *, int64_t key, const struct audit_record *),
                                void *ctx);
+/* Every action that has a row, in alphabetical order. */
+MUST_USE enum err reader_audit_actions(struct reader *r, void (*visit)(void *, struct str action),
+                                       void *ctx);
 
 #endif

@@ -154,31 +154,3 @@ enum err reader_settings(struct reader *r, void (*visit)(void *, const struct se
     }
     return reader_result(r, query_end(q));
 }
-
-static bool read_audit(struct query *q, struct audit_record *out)
-{
-    *out = (struct audit_record){.at_ms = column_i64(q)};
-    column_text(q, out->actor, sizeof out->actor);
-    column_text(q, out->address, sizeof out->address);
-    column_text(q, out->action, sizeof out->action);
-    column_text(q, out->subject, sizeof out->subject);
-    column_text(q, out->detail, sizeof out->detail);
-    return query_good(q);
-}
-
-enum err reader_audit(struct reader *r, int64_t before_key, uint32_t limit,
-                      void (*visit)(void *, int64_t key, const struct audit_record *), void *ctx)
-{
-    struct query *q =
-        db_query(r->db, "SELECT key, at_ms, actor, address, action, subject, detail FROM audit"
-                        " WHERE key < ?1 ORDER BY key DESC LIMIT ?2");
-    bind_i64(q, before_key ? before_key : INT64_MAX);
-    bind_i64(q, limit);
-    while (query_row(q)) {
-        struct audit_record audit;
-        int64_t key = column_i64(q);
-        if (read_audit(q, &audit))
-            visit(ctx, key, &audit);
-    }
-    return reader_result(r, query_end(q));
-}

@@ -15,21 +15,31 @@
 #define JOINS                                                                                      \
     " LEFT JOIN space s ON s.key = q.space_key LEFT JOIN payload p ON p.key = q.key WHERE "
 #define REST                                                                                       \
-    " AND (?2 = 0 OR q.space_key = ?2) AND (?3 = '' OR q.status = ?3) AND q.key < ?4"              \
+    " AND (?2 = 0 OR q.space_key = ?2) AND (?3 = '' OR q.status = ?3)"                             \
+    " AND (?6 = '' OR q.error_code = ?6) AND q.key < ?4 AND q.key >= ?7"                           \
     " ORDER BY q.key DESC LIMIT ?5"
 
 static const char list_of_person[] = LIST "INDEXED BY request_user" JOINS "q.user_key = ?1" REST;
 static const char list_of_open[] =
     LIST "INDEXED BY request_open" JOINS
          "q.status IN ('queued', 'processing') AND (?1 = 0 OR q.user_key = ?1)" REST;
+static const char list_of_bad_ends[] =
+    LIST "INDEXED BY request_ended_badly" JOINS
+         "q.status IN ('failed', 'cancelled') AND (?1 = 0 OR q.user_key = ?1)" REST;
 static const char list_of_all[] = LIST JOINS "(?1 = 0 OR q.user_key = ?1)" REST;
 
+/* Only what failed has an error code. */
 static const char *list_for(const struct request_filter *f)
 {
     bool open = f->status == REQUEST_QUEUED || f->status == REQUEST_PROCESSING;
+    bool bad = f->status == REQUEST_FAILED || f->status == REQUEST_CANCELLED;
+    if (f->error_code.n)
+        return list_of_bad_ends;
     if (f->user_key)
         return list_of_person;
-    return f->by_status && open ? list_of_open : list_of_all;
+    if (!f->by_status)
+        return list_of_all;
+    return open ? list_of_open : bad ? list_of_bad_ends : list_of_all;
 }
 
 static bool read_row(struct query *q, struct request_row *out)
@@ -58,11 +68,30 @@ enum err reader_requests(struct reader *r, const struct request_filter *f,
     bind_text(q, f->by_status ? request_status_name(f->status) : "");
     bind_i64(q, f->before_key ? f->before_key : INT64_MAX);
     bind_i64(q, f->limit < LIST_MAX ? f->limit : LIST_MAX);
+    bind_str(q, f->error_code);
+    bind_i64(q, f->from_key);
     while (query_row(q)) {
         struct request_row row;
         if (read_row(q, &row))
             visit(ctx, &row);
     }
+    return reader_result(r, query_end(q));
+}
+
+enum err reader_requests_reach(struct reader *r, const struct request_filter *f, uint32_t rows,
+                               int64_t *key)
+{
+    bool all_match = !f->space_key && !f->by_status;
+    *key = 0;
+    if (list_for(f) != list_of_all || all_match)
+        return OK;
+    struct query *q = db_query(r->db, "SELECT key FROM request WHERE key < ?1 AND key >= ?2"
+                                      " ORDER BY key DESC LIMIT 1 OFFSET ?3");
+    bind_i64(q, f->before_key ? f->before_key : INT64_MAX);
+    bind_i64(q, f->from_key);
+    bind_i64(q, rows);
+    if (query_row(q))
+        *key = column_i64(q);
     return reader_result(r, query_end(q));
 }
 

@@ -266,7 +266,8 @@ static void audit_comes_alone_or_with_any_change(void **state)
     assert_int_equal(store_save_now(b->store, c), ERR_STORE_UNAVAILABLE);
 
     struct audits all = {0};
-    assert_int_equal(reader_audit(bench_reader(b), 0, 10, add_audit, &all), OK);
+    assert_int_equal(
+        reader_audit(bench_reader(b), &(struct audit_filter){.limit = 10}, add_audit, &all), OK);
     assert_int_equal(all.count, 2);
     assert_string_equal(all.list[0].action, "space.add");
     assert_string_equal(all.list[1].action, "login.failed");

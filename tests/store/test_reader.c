@@ -422,11 +422,13 @@ static void audit_is_paged_newest_first(void **state)
         bench_save(b, c);
     }
     struct audit_page first = {0}, second = {0};
-    assert_int_equal(reader_audit(bench_reader(b), 0, 3, add_audit, &first), OK);
+    struct audit_filter f = {.limit = 3};
+    assert_int_equal(reader_audit(bench_reader(b), &f, add_audit, &first), OK);
     assert_int_equal(first.count, 3);
     assert_int_equal(first.at_ms[0], T0 + 4);
     assert_int_equal(first.at_ms[2], T0 + 2);
-    assert_int_equal(reader_audit(bench_reader(b), first.keys[2], 3, add_audit, &second), OK);
+    f.before_key = first.keys[2];
+    assert_int_equal(reader_audit(bench_reader(b), &f, add_audit, &second), OK);
     assert_int_equal(second.count, 2);
     assert_int_equal(second.at_ms[0], T0 + 1);
     assert_int_equal(second.at_ms[1], T0);
