@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "client/options.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,5 +157,6 @@ int main(int argc, char **argv)
     if (words)
         return options_wrong(&table, words);
     complete(&b.set);
+    signal(SIGPIPE, SIG_IGN); /* a command that ends before it has read its input says why */
     return bench_run(&b) ? 0 : 1;
 }

@@ -17,6 +17,7 @@ static int start(const char *const *argv, int *in, int *out, bool join_err)
     int pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGPIPE, SIG_DFL);
         if (in)
             dup2(to[0], STDIN_FILENO);
         dup2(from[1], STDOUT_FILENO);
