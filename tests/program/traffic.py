@@ -277,8 +277,12 @@ class Traffic:
         self.tasks.append(asyncio.create_task(peer.run()))
         return peer
 
-    def add_app(self, space, **options):
-        app = on_loop(self.add(TrafficApp, space.name, space.token, **options))
+    def soon(self, seconds, what):
+        """On the loop; not any more when all is over."""
+        asyncio.get_running_loop().call_later(seconds, lambda: self.over or what())
+
+    def add_app(self, space, kind=TrafficApp, **options):
+        app = on_loop(self.add(kind, space.name, space.token, **options))
         self.apps.append(app)
         return app
 
