@@ -17,7 +17,7 @@
  *   /page/...   goes to the inner hop
  *
  * Environment: LIMITS="head_ms=300 ...", CERT, KEY, PROXIES="10.0.0.0/8 ...", SUBPROTOCOL,
- * INNER="PORT CONNECTIONS SECRET". The first line on stdout is "listening on URL".
+ * INNER="PATH CONNECTIONS SECRET". The first line on stdout is "listening on URL".
  * SIGTERM ends it, SIGUSR1 is edge_drain. */
 #include "hub/edge.h"
 #include "hub/websocket.h"
@@ -274,13 +274,15 @@ static void set_limits(struct limits *l)
 static void set_inner(struct edge *edge)
 {
     struct str rest = str_of(getenv("INNER"));
-    uint64_t port = 0, connections = 0;
+    uint64_t connections = 0;
     if (!rest.n)
         return;
-    if (str_to_u64(word(&rest), 65535, &port) || str_to_u64(word(&rest), 64, &connections))
+    char *path = str_dup(word(&rest));
+    if (str_to_u64(word(&rest), 64, &connections))
         exit(2);
     char *secret = str_dup(rest);
-    edge_set_inner(edge, (uint16_t)port, (unsigned)connections, secret);
+    edge_set_inner(edge, path, (unsigned)connections, secret);
+    free(path);
     free(secret);
 }
 

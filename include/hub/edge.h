@@ -56,10 +56,10 @@ void edge_free(struct edge *e);
 MUST_USE enum err edge_listen(struct edge *e, const char *address, struct buf *url,
                               struct buf *why);
 
-/* Where pages are made: civetweb's private port on 127.0.0.1, its number of threads (exactly so
- * many kept-alive connections are opened, never more), and the secret without which it answers
- * nothing. Until then pages get 503. */
-void edge_set_inner(struct edge *e, uint16_t port, unsigned connections, const char *secret);
+/* Where pages are made: the path of civetweb's private Unix socket, its number of threads (at most
+ * so many kept-alive connections are opened), and the secret without which it answers nothing.
+ * Until then pages get 503. */
+void edge_set_inner(struct edge *e, const char *path, unsigned connections, const char *secret);
 
 /* Stops accepting and reading requests; idle connections are closed, replies under way are sent.
  * Sockets are the handler's to close. */

@@ -23,7 +23,7 @@ struct hub_config {
 MUST_USE enum err hub_new(struct hub **out, const struct hub_config *config, struct buf *why);
 void hub_free(struct hub *h);
 /* See edge_set_inner. Before hub_run. */
-void hub_set_inner(struct hub *h, uint16_t port, unsigned connections, const char *secret);
+void hub_set_inner(struct hub *h, const char *path, unsigned connections, const char *secret);
 /* Runs until SIGTERM or SIGINT, then takes no more work, tells apps (drain) and pages (1001), waits
  * at most limits.shutdown_ms for open work to finish, and returns. A second signal ends the process
  * at once, status 1. Speaks to systemd (READY, STOPPING, WATCHDOG) when NOTIFY_SOCKET is set. */

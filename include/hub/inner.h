@@ -1,12 +1,12 @@
-/* The inner hop: a fixed number of kept-alive connections to the web threads' private port, one
- * request each at a time; what finds none free waits in order. Requests are written anew from their
- * parsed form, replies are taken whole. Hub thread only. */
+/* The inner hop: at most so many kept-alive connections to the web threads' private socket as there
+ * are threads, one request each at a time; what finds none free waits in order. Requests are
+ * written anew from their parsed form, replies are taken whole. Hub thread only. */
 #ifndef HUB_INNER_H
 #define HUB_INNER_H
 
 #include "hub/edge_conn.h"
 
-struct inner *inner_new(struct edge *e, uint16_t port, unsigned connections, const char *secret);
+struct inner *inner_new(struct edge *e, const char *path, unsigned connections, const char *secret);
 /* Closes the connections; all exchanges must have been forgotten. */
 void inner_stop(struct inner *in);
 /* After inner_stop and the release of the stream loop. */

@@ -40,7 +40,7 @@ struct page_request {
 
 /* ---- request.c ---- */
 
-/* Reads what civetweb has parsed. ERR_UNAUTHORIZED: the private port's secret is missing, nothing
+/* Reads what civetweb has parsed. ERR_UNAUTHORIZED: the private socket's secret is missing, nothing
  * may be answered. ERR_BAD_MESSAGE: there may be more fields than civetweb keeps (it drops the
  * others silently, Content-Length among them): answer 431 and close. ERR_SYNTAX (400),
  * ERR_TOO_LARGE (413), ERR_INPUT_REFUSED (415), ERR_CLOSED: the body is not to be had; p can be

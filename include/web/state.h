@@ -4,6 +4,7 @@
 
 #include "base/secret.h"
 #include "web/lang.h"
+#include "web/listen.h"
 #include "web/web.h"
 
 #include <pthread.h>
@@ -27,7 +28,8 @@ struct web {
     char *setup_token; /* NULL = none */
     atomic_bool setup_done;
     struct mg_context *server;
-    uint16_t port;
+    struct listen_socket listen;
+    atomic_bool stopped;
     char secret[SECRET_TEXT_BYTES];
     pthread_mutex_t lock; /* of idle */
     struct worker *idle;

@@ -62,10 +62,10 @@ enum err edge_listen(struct edge *e, const char *address, struct buf *url, struc
     return listeners_add(e->listeners, e->tls ? "https" : "http", address, url, why);
 }
 
-void edge_set_inner(struct edge *e, uint16_t port, unsigned connections, const char *secret)
+void edge_set_inner(struct edge *e, const char *path, unsigned connections, const char *secret)
 {
     assert(!e->inner);
-    e->inner = inner_new(e, port, connections, secret);
+    e->inner = inner_new(e, path, connections, secret);
 }
 
 void edge_drain(struct edge *e)

@@ -205,9 +205,9 @@ void hub_free(struct hub *h)
     free(h);
 }
 
-void hub_set_inner(struct hub *h, uint16_t port, unsigned connections, const char *secret)
+void hub_set_inner(struct hub *h, const char *path, unsigned connections, const char *secret)
 {
-    edge_set_inner(h->edge, port, connections, secret);
+    edge_set_inner(h->edge, path, connections, secret);
 }
 
 enum err hub_run(struct hub *h)

@@ -5,11 +5,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define RETRY_MS   100         /* between attempts to connect */
@@ -18,7 +17,14 @@
 static const struct http_limits REPLY_LIMITS = {
     .head_bytes = HEAD_BYTES, .line_bytes = HEAD_BYTES, .fields = 200, .body_bytes = SIZE_MAX};
 
-enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_IDLE, LINK_BUSY };
+enum link_state {
+    LINK_DOWN, /* opened when there is a request for it: civetweb hangs up on one that says nothing
+                */
+    LINK_CLOSING, /* its descriptor is being closed, or it waits to be opened again */
+    LINK_CONNECTING,
+    LINK_IDLE,
+    LINK_BUSY
+};
 
 /* One connection to the web threads. Its descriptor is closed before a new one is opened, so there
  * are never more than there are threads. */
@@ -45,7 +51,7 @@ struct inner_conn {
 
 struct inner {
     struct edge *edge;
-    uint16_t port;
+    char *path;
     char *secret;
     unsigned count;
     struct inner_conn *conns;
@@ -113,7 +119,7 @@ static void lose(struct inner_conn *ic)
     struct exchange *x = ic->x;
     bool safe = ic->state == LINK_BUSY && ic->seen == 0 &&
                 (ic->method == HTTP_GET || ic->method == HTTP_HEAD);
-    set_state(ic, LINK_DOWN);
+    set_state(ic, LINK_CLOSING);
     clear_reply(ic);
     stream_close(&ic->stream);
     if (!x || ic->inner->stopping)
@@ -141,37 +147,47 @@ static void send_request(struct inner_conn *ic)
         lose(ic);
 }
 
-/* Gives x to the link, which is idle. One that was closed, or said something unasked, just now is
- * opened again first. */
+static void open_link(struct inner_conn *ic);
+
+/* Gives x to the link, which is idle or down. One that was closed, or said something unasked, just
+ * now is opened again first. */
 static void assign(struct inner_conn *ic, struct exchange *x)
 {
     ic->x = x;
     x->inner = ic;
-    if (stream_quiet(&ic->stream)) {
+    if (ic->state == LINK_DOWN) {
+        open_link(ic);
+    } else if (stream_quiet(&ic->stream)) {
         send_request(ic);
-        return;
+    } else {
+        set_state(ic, LINK_CLOSING);
+        stream_close(&ic->stream);
     }
-    set_state(ic, LINK_DOWN);
-    stream_close(&ic->stream);
 }
 
 static void take_next(struct inner_conn *ic)
 {
     struct inner *in = ic->inner;
     struct list *first = list_first(&in->waiting);
-    if (ic->state != LINK_IDLE || !first)
+    if (!first)
         return;
     struct exchange *x = CONTAINER_OF(first, struct exchange, waiting);
     unwait(in, x);
     assign(ic, x);
 }
 
-static struct inner_conn *idle_link(struct inner *in)
+static struct inner_conn *link_in(struct inner *in, enum link_state state)
 {
     for (unsigned i = 0; i < in->count; i++)
-        if (in->conns[i].state == LINK_IDLE)
+        if (in->conns[i].state == state)
             return &in->conns[i];
     return NULL;
+}
+
+static struct inner_conn *free_link(struct inner *in)
+{
+    struct inner_conn *idle = link_in(in, LINK_IDLE);
+    return idle ? idle : link_in(in, LINK_DOWN);
 }
 
 void inner_submit(struct inner *in, struct exchange *x)
@@ -181,7 +197,7 @@ void inner_submit(struct inner *in, struct exchange *x)
         answer(x, 503, "Pages are not ready yet.\n", true);
         return;
     }
-    struct inner_conn *ic = idle_link(in);
+    struct inner_conn *ic = free_link(in);
     if (!ic && e->stats.inner_waiting >= e->config.limits->inner_waiting) {
         answer(x, 503, "Too many pages are asked for at once.\n", true);
         return;
@@ -330,25 +346,38 @@ static void on_broken(void *owner)
     lose(owner);
 }
 
-static void open_link(struct inner_conn *ic);
+/* Opens the link again when there is a request for it. */
+static void reopen(struct inner_conn *ic)
+{
+    set_state(ic, LINK_DOWN);
+    if (ic->x)
+        open_link(ic);
+    else
+        take_next(ic);
+}
+
+static void reopen_later(struct inner_conn *ic)
+{
+    set_state(ic, LINK_CLOSING);
+    timers_set(&ic->inner->edge->timers, &ic->retry, timers_now() + RETRY_MS);
+}
 
 /* One that was closed without having been of use is not opened again at once, lest this become a
  * busy loop. */
 static void on_released(void *owner)
 {
     struct inner_conn *ic = owner;
-    struct inner *in = ic->inner;
-    if (in->stopping)
+    if (ic->inner->stopping)
         return;
     if (ic->used)
-        open_link(ic);
+        reopen(ic);
     else
-        timers_set(&in->edge->timers, &ic->retry, timers_now() + RETRY_MS);
+        reopen_later(ic);
 }
 
 static void on_retry(struct timer *t)
 {
-    open_link(CONTAINER_OF(t, struct inner_conn, retry));
+    reopen(CONTAINER_OF(t, struct inner_conn, retry));
 }
 
 static const struct stream_calls CALLS = {.ready = on_ready,
@@ -357,16 +386,14 @@ static const struct stream_calls CALLS = {.ready = on_ready,
                                           .broken = on_broken,
                                           .released = on_released};
 
-static int connect_to(uint16_t port)
+static int connect_to(const char *path)
 {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int one = 1;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
     if (fd < 0)
         return -1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(fd, (struct sockaddr *)(void *)&to, sizeof to) == 0 || errno == EINPROGRESS)
+    if (str_copy(to.sun_path, sizeof to.sun_path, str_of(path)) &&
+        connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
         return fd;
     close(fd);
     return -1;
@@ -375,10 +402,10 @@ static int connect_to(uint16_t port)
 static void open_link(struct inner_conn *ic)
 {
     struct inner *in = ic->inner;
-    int fd = connect_to(in->port);
+    int fd = connect_to(in->path);
     ic->used = false;
     if (fd < 0) {
-        timers_set(&in->edge->timers, &ic->retry, timers_now() + RETRY_MS);
+        reopen_later(ic);
         return;
     }
     buf_init(&ic->in, (size_t)in->edge->config.limits->inner_reply_bytes + HEAD_BYTES);
@@ -386,10 +413,11 @@ static void open_link(struct inner_conn *ic)
     stream_init(&ic->stream, &in->edge->streams, fd, NULL, true, &CALLS, ic);
 }
 
-struct inner *inner_new(struct edge *e, uint16_t port, unsigned connections, const char *secret)
+struct inner *inner_new(struct edge *e, const char *path, unsigned connections, const char *secret)
 {
     struct inner *in = xcalloc(1, sizeof *in);
-    *in = (struct inner){.edge = e, .port = port, .count = connections};
+    *in = (struct inner){.edge = e, .count = connections};
+    in->path = str_dup(str_of(path));
     in->secret = str_dup(str_of(secret));
     in->conns = xcalloc(connections, sizeof *in->conns);
     list_init(&in->waiting);
@@ -397,7 +425,6 @@ struct inner *inner_new(struct edge *e, uint16_t port, unsigned connections, con
         struct inner_conn *ic = &in->conns[i];
         ic->inner = in;
         ic->retry.due = on_retry;
-        open_link(ic);
     }
     return in;
 }
@@ -407,7 +434,7 @@ void inner_stop(struct inner *in)
     in->stopping = true;
     for (unsigned i = 0; i < in->count; i++) {
         timers_stop(&in->edge->timers, &in->conns[i].retry);
-        if (in->conns[i].state != LINK_DOWN)
+        if (in->conns[i].state > LINK_CLOSING)
             lose(&in->conns[i]);
     }
 }
@@ -415,6 +442,7 @@ void inner_stop(struct inner *in)
 void inner_free(struct inner *in)
 {
     assert(in->stopping && list_empty(&in->waiting));
+    free(in->path);
     free(in->secret);
     free(in->conns);
     free(in);

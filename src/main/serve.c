@@ -124,11 +124,12 @@ static enum err open_web(struct server *s)
     unsigned threads = (unsigned)app_limits(s->app)->web_threads;
     struct web_config config = {.app = s->app,
                                 .threads = threads,
+                                .data_dir = s->options->data,
                                 .assets_dir = s->options->assets,
                                 .setup_token = s->setup_token[0] ? s->setup_token : NULL};
     enum err e = web_start(&s->web, &config, &s->why);
     if (!e)
-        hub_set_inner(s->hub, web_port(s->web), threads, web_secret(s->web));
+        hub_set_inner(s->hub, web_socket(s->web), threads, web_secret(s->web));
     return e;
 }
 

@@ -8,10 +8,12 @@
 
 #include <civetweb.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define HASHING_AT_A_TIME 2
+#define KNOCK_EVERY_MS    5
 
 /* What is left of the body is read and dropped by civetweb. */
 static void refuse_body(struct page_request *p, enum err e)
@@ -74,7 +76,7 @@ static int on_log(const struct mg_connection *conn, const char *message)
     return 1;
 }
 
-static enum err start_server(struct web *w, struct buf *why)
+static enum err start_server(struct web *w, const char *data_dir, struct buf *why)
 {
     char threads[16];
     (void)snprintf(threads, sizeof threads, "%u", w->threads);
@@ -82,8 +84,6 @@ static enum err start_server(struct web *w, struct buf *why)
                              "127.0.0.1:0",
                              "num_threads",
                              threads,
-                             "tcp_nodelay",
-                             "1",
                              "enable_keep_alive",
                              "yes",
                              "keep_alive_timeout_ms",
@@ -102,8 +102,6 @@ static enum err start_server(struct web *w, struct buf *why)
                              "",
                              "ssi_pattern",
                              "",
-                             "access_control_list",
-                             "-0.0.0.0/0,+127.0.0.1",
                              NULL};
     const struct mg_callbacks callbacks = {
         .begin_request = on_request, .http_error = on_error, .log_message = on_log};
@@ -113,14 +111,35 @@ static enum err start_server(struct web *w, struct buf *why)
         buf_puts(why, "The web threads cannot listen on 127.0.0.1");
         return ERR_IO;
     }
-    w->port = (uint16_t)ports[0].port;
-    return OK;
+    return listen_move(&w->listen, (uint16_t)ports[0].port, data_dir, why);
+}
+
+/* Civetweb looks only every 2 s whether it shall stop, unless somebody comes. */
+static void *keep_knocking(void *arg)
+{
+    struct web *w = arg;
+    while (!atomic_load(&w->stopped)) {
+        listen_knock(&w->listen);
+        (void)poll(NULL, 0, KNOCK_EVERY_MS);
+    }
+    return NULL;
+}
+
+static void stop_server(struct web *w)
+{
+    pthread_t knocker;
+    bool knocks = w->listen.path && pthread_create(&knocker, NULL, keep_knocking, w) == 0;
+    mg_stop(w->server);
+    atomic_store(&w->stopped, true);
+    if (knocks)
+        pthread_join(knocker, NULL);
 }
 
 static void free_web(struct web *w)
 {
     if (w->server)
-        mg_stop(w->server);
+        stop_server(w);
+    listen_release(&w->listen);
     workers_free(w);
     sem_destroy(&w->hashing);
     pthread_mutex_destroy(&w->lock);
@@ -145,7 +164,7 @@ enum err web_start(struct web **out, const struct web_config *config, struct buf
     if (pthread_mutex_init(&w->lock, NULL) || sem_init(&w->hashing, 0, HASHING_AT_A_TIME))
         abort(); /* cannot fail on Linux with these arguments */
     (void)mg_init_library(0);
-    enum err e = start_server(w, why);
+    enum err e = start_server(w, config->data_dir, why);
     if (e) {
         free_web(w);
         return e;
@@ -160,9 +179,9 @@ void web_stop(struct web *w)
         free_web(w);
 }
 
-uint16_t web_port(const struct web *w)
+const char *web_socket(const struct web *w)
 {
-    return w->port;
+    return w->listen.path;
 }
 
 const char *web_secret(const struct web *w)

@@ -1,11 +1,19 @@
 """What stands in for civetweb behind the edge: hands each request to the test, which answers as it likes."""
 import queue
 import socket
+import tempfile
 import threading
 
 from edge_fixture import PATIENCE
 
 SECRET = "the-secret-of-this-start"
+
+
+def listening(path):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(64)
+    return listener
 
 
 class Hop:
@@ -39,8 +47,9 @@ class Web:
     """Stands in for civetweb: hands each request to the test, which answers."""
 
     def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = self.folder.name + "/pages.sock"
+        self.listener = listening(self.path)
         self.requests, self.socks, self.most = queue.Queue(), set(), 0
         self.lock = threading.Lock()
         threading.Thread(target=self.accept, daemon=True).start()
@@ -87,3 +96,4 @@ class Web:
     def stop(self):
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+        self.folder.cleanup()

@@ -1,10 +1,14 @@
 """The server as a process: listening, its limits, the first start, and its end."""
 import asyncio
+import contextlib
 import http.client
 import json
+import os
+import pathlib
 import signal
 import socket
 import ssl
+import stat
 import subprocess
 
 import pytest
@@ -43,6 +47,46 @@ def test_listeners_from_the_environment(data):
 def test_an_address_that_is_none(data, address):
     done = command("serve", "--listen", address, data=data, status=2)
     assert done.out == "" and address in done.err.splitlines()[-1]
+
+
+def listening_ports(pid):
+    """The TCP ports that a process listens on."""
+    owned = set()
+    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            owned.add(os.readlink(fd))
+    ports = set()
+    for table in ("tcp", "tcp6"):
+        for line in pathlib.Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and f"socket:[{words[9]}]" in owned:
+                ports.add(int(words[1].rsplit(":", 1)[1], 16))
+    return ports
+
+
+@pytest.mark.parametrize("depth", [0, 3])
+def test_nothing_else_listens_on_the_network(tmp_path, depth):
+    """The web threads have a socket in the data folder, which nobody else on the machine can reach, however long its
+    path is."""
+    data = tmp_path.joinpath(*["x" * 60] * depth) / "data"
+    data.parent.mkdir(parents=True, exist_ok=True)
+    add_user(data, "ann", "--admin")
+    with serving(data) as server:
+        assert listening_ports(server.process.pid) == {server.port}
+        assert stat.S_IMODE((data / "pages.sock").stat().st_mode) == 0o600
+        for _ in range(3):
+            assert server.ask("/login")[0] == 200
+    assert not (data / "pages.sock").exists()
+
+
+def test_a_socket_left_over_by_a_killed_server_is_replaced(data):
+    add_user(data, "ann", "--admin")
+    with serving(data) as server:
+        server.process.kill()
+        server.ended()
+    assert (data / "pages.sock").exists()
+    with serving(data) as server:
+        assert server.ask("/login")[0] == 200
 
 
 def test_a_port_that_is_taken(data):

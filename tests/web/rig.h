@@ -11,7 +11,6 @@
 #include "web/catalogue.h"
 #include "web/web.h"
 
-#include <arpa/inet.h>
 #include <ftw.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -22,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -164,7 +164,8 @@ static inline void rig_setting(struct rig *r, const char *name, const char *valu
 
 static inline void rig_start(struct rig *r, const char *setup_token)
 {
-    const struct web_config config = {.app = &r->app, .threads = 4, .setup_token = setup_token};
+    const struct web_config config = {
+        .app = &r->app, .threads = 4, .data_dir = r->dir, .setup_token = setup_token};
     struct buf why = BUF_INIT(1000);
     if (web_start(&r->web, &config, &why))
         fail_msg("web_start: %s", buf_cstr(&why));
@@ -232,12 +233,11 @@ static inline int rig_tear_down(void **state)
 
 static inline int rig_connect(const struct rig *r)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(web_port(r->web)),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    assert_true(str_copy(to.sun_path, sizeof to.sun_path, str_of(web_socket(r->web))));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)(void *)&to, sizeof to), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     return fd;
 }
 

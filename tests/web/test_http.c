@@ -232,7 +232,8 @@ static void write_file(const struct rig *r, const char *name, const char *conten
 static void a_checkout_is_read_at_each_request(void **state)
 {
     struct rig *r = rig_new();
-    const struct web_config config = {.app = &r->app, .threads = 2, .assets_dir = r->dir};
+    const struct web_config config = {
+        .app = &r->app, .threads = 2, .data_dir = r->dir, .assets_dir = r->dir};
     static const char *const folders[] = {"static", "static/lang", "templates",
                                           "templates/partials"};
     struct buf why = BUF_INIT(1000);
