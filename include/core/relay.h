@@ -28,7 +28,7 @@ struct relay;
 enum event_kind {
     EVENT_APP_MESSAGE,    /* conn, app_msg; for register also token_state, claims, address */
     EVENT_APP_GONE,       /* conn, clean: it sent a close frame (ends the grace at once) */
-    EVENT_CLIENT_MESSAGE, /* conn, who, client_msg (not UNSUBSCRIBE: see EVENT_UNWATCH) */
+    EVENT_CLIENT_MESSAGE, /* conn, who, address, client_msg (not UNSUBSCRIBE: see EVENT_UNWATCH) */
     EVENT_UNWATCH,        /* topic: one watcher fewer (unsubscribed, or its socket is gone) */
     EVENT_COMMAND,        /* ticket, command */
     EVENT_SAVED,          /* save_id, err */

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "core/looks.h"
 #include "core/queue.h"
 #include "core/relay.h"
 
@@ -229,6 +230,7 @@ struct load {
     struct uuid request_id;
     char topic_text[UUID_TEXT_BYTES + 16];
     char ref[REF_BYTES];
+    char address[ADDRESS_BYTES]; /* of the socket that subscribes */
     UT_hash_handle hh;
 };
 
@@ -292,6 +294,7 @@ struct relay {
     struct list to_show;   /* spaces that may have become connected or disconnected */
     struct list graveyard; /* requests to be freed at the next step */
     struct stats stats;
+    struct looks looks;
     struct arena_block *arena; /* what effects borrow; emptied at the next step */
     bool shutting_down, listening;
 };
@@ -471,6 +474,7 @@ void tries_prune(struct relay *r); /* forgets those that no longer matter */
 command_fn command_login_may, command_login_failed, command_session_open, command_session_close,
     command_session_others;
 command_fn command_setting_set;
+command_fn command_request_look;
 command_fn command_query_spaces, command_query_space, command_query_apps, command_query_stats,
     command_query_records;
 

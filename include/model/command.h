@@ -36,12 +36,14 @@ enum command_kind {
     CMD_SETTING_SET,    /* setting */
     CMD_SUBMIT,         /* user_key, id: space, payload. The reply's id is the request's */
     CMD_CANCEL,         /* user_key, id: request */
-    CMD_QUERY_SPACES,   /* reply: spaces[] */
-    CMD_QUERY_SPACE,    /* id; reply: spaces[1]. NOT_FOUND */
-    CMD_QUERY_APPS,     /* id: space, or nil for all; reply: apps[] */
-    CMD_QUERY_STATS,    /* reply: stats */
-    CMD_QUERY_RECORDS,  /* reply: users[] (without hashes), records[] (spaces), tokens[]; for the
-                           command line */
+    CMD_REQUEST_LOOK,  /* id: request, user.name: whose; an admin is going to read it. Answered when
+                          that is in the audit log */
+    CMD_QUERY_SPACES,  /* reply: spaces[] */
+    CMD_QUERY_SPACE,   /* id; reply: spaces[1]. NOT_FOUND */
+    CMD_QUERY_APPS,    /* id: space, or nil for all; reply: apps[] */
+    CMD_QUERY_STATS,   /* reply: stats */
+    CMD_QUERY_RECORDS, /* reply: users[] (without hashes), records[] (spaces), tokens[]; for the
+                          command line */
     CMD__MAX
 };
 

@@ -206,6 +206,7 @@ void cancel_message(struct relay *r, const struct event *e)
     const struct client_msg *m = e->client_msg;
     struct request *q = request_find(r, m->request_id);
     if (q && may_cancel(r, q, e->who->user_key)) {
+        cancel_noted_by_socket(r, e->who, e->address, &q->rec);
         cancel(r, q, e->conn, 0, m->ref);
         return;
     }
@@ -228,10 +229,12 @@ void cancel_command(struct relay *r, const struct event *e)
 {
     const struct command *c = e->command;
     struct request *q = request_find(r, c->id);
-    if (q && (q->rec.user_key == c->actor.user_key || actor_is_admin(r, &c->actor)))
-        cancel(r, q, 0, e->ticket, STR(""));
-    else
+    if (!q || (q->rec.user_key != c->actor.user_key && !actor_is_admin(r, &c->actor))) {
         reply_send(r, e->ticket, ERR_NOT_FOUND, "There is no such unfinished request");
+        return;
+    }
+    cancel_noted(r, &c->actor, &q->rec);
+    cancel(r, q, 0, e->ticket, STR(""));
 }
 
 /* The request is not in memory, so it is finished or there is none. */

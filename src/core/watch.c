@@ -113,6 +113,7 @@ static void watch_request(struct relay *r, const struct event *e)
             return;
         }
         l->who = *e->who;
+        snprintf(l->address, sizeof l->address, "%s", e->address ? e->address : "");
         if (!str_copy(l->topic_text, sizeof l->topic_text, m->topic_text))
             l->topic_text[0] = 0;
         return;
@@ -121,6 +122,7 @@ static void watch_request(struct relay *r, const struct event *e)
         not_found(r, e->conn, m->topic_text);
         return;
     }
+    look_by_socket(r, e->who, e->address, &q->rec);
     if (!q->watchers++ && queue_holds(&q->node))
         list_push_back(&q->space->watched, &q->watch_link);
     struct request_view *v = relay_arena(r, sizeof *v);
@@ -169,6 +171,7 @@ void watch_loaded(struct relay *r, const struct load *l, enum err err,
         not_found(r, l->conn, text);
         return;
     }
+    look_by_socket(r, &l->who, l->address, rec);
     struct space *s = space_by_key(r, rec->space_key);
     struct str name = s ? str_of(s->rec.name) : STR("");
     struct topic_id topic = {TOPIC_REQUEST, l->request_id};

@@ -107,6 +107,7 @@ static inline void person_says(struct rig *t, const char *name, struct client_ms
     feed(t, &(struct event){.kind = EVENT_CLIENT_MESSAGE,
                             .conn = socket_of(t, name),
                             .who = &who,
+                            .address = "192.0.2.5",
                             .client_msg = &m});
 }
 
