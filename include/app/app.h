@@ -29,6 +29,8 @@ app_limits(const struct app *a);              /* hub thread only; as overridden 
 struct limits app_limits_copy(struct app *a); /* any thread */
 const struct sign_key *app_sign_key(const struct app *a); /* any thread */
 struct store *app_store(struct app *a);                   /* for reader_open; any thread */
+/* Why nothing can be saved at the moment; NULL when it can. Static storage. Any thread. */
+const char *app_store_trouble(const struct app *a);
 
 /* ---- hub thread ---- */
 

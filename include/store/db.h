@@ -23,21 +23,53 @@ enum db_mode {
     DB_READER  /* read-only: never checkpoints, not even on closing */
 };
 
-/* Opens the file at path, which must exist. ERR_IO, and why gets a sentence. */
+/* What stands behind a failure of the database. */
+enum db_trouble {
+    DB_FINE,     /* nothing, or only what was asked for: a row is missing, or breaks a rule */
+    DB_FULL,     /* the disk */
+    DB_IO,       /* the disk */
+    DB_BUSY,     /* another program has a lock */
+    DB_READONLY, /* the file, or its folder */
+    DB_MEMORY,
+    DB_DAMAGED, /* what the file holds is no database: it gets no better by trying again */
+    DB_TROUBLE__MAX
+};
+
+/* Opens the file at path, which must exist. ERR_IO, and why gets a sentence.
+ *
+ * A writer first moves into the database what an earlier process has left in the WAL. Recovery
+ * takes it from the page cache, and after an fsync that failed in that process the disk may not
+ * have it; here it reaches the disk before anything is built on it. When that fails although the
+ * rest is well (the disk is full), the database is open, and nothing is written before it succeeds.
+ */
 MUST_USE enum err db_open(struct db **out, const char *path, enum db_mode mode, struct buf *why);
 void db_close(struct db *db); /* NULL is fine; no query may be in use */
 /* What the newest failure was, for the log. Borrowed until the next failure. */
 const char *db_error(const struct db *db);
+/* What was behind it. */
+enum db_trouble db_trouble(const struct db *db);
 /* Notes a failure that SQLite does not know of. */
 void db_set_error(struct db *db, const char *what);
 
 /* Runs statements without parameters or rows, separated by semicolons. ERR_STORE_UNAVAILABLE. */
 MUST_USE enum err db_exec(struct db *db, const char *sql);
 /* A write transaction. After a failure of anything between begin and commit, or of commit itself,
- * roll back. */
+ * roll back.
+ *
+ * A commit that fails at its fsync has written its frames: a process killed after that would find
+ * them, and bring back what was refused. The rollback therefore cuts them off the WAL; while that
+ * fails, db_begin tries it again, and begins nothing before.
+ *
+ * Trying a failed transaction again is safe, although Linux may drop what an fsync could not write
+ * and let the next fsync succeed: after a failure SQLite writes everything anew that the failed
+ * fsync was for. The frames of a transaction that was rolled back are written again by the next
+ * one, the header with the first of them, and a checkpoint copies all pages again until one of its
+ * fsyncs has succeeded; only then does anything rely on them. */
 MUST_USE enum err db_begin(struct db *db);
 MUST_USE enum err db_commit(struct db *db);
 void db_rollback(struct db *db); /* fine when SQLite has rolled back by itself */
+/* Writes a page that changes nothing, to see whether the disk takes it. ERR_STORE_UNAVAILABLE. */
+MUST_USE enum err db_probe(struct db *db);
 /* Rows changed by the statement that ended last. */
 int64_t db_changes(struct db *db);
 /* Moves the WAL into the database when it has grown enough. Writer only; between transactions. A

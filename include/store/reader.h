@@ -12,7 +12,8 @@
 
 struct reader;
 
-MUST_USE enum err reader_open(struct reader **out, const struct store *s);
+/* What a reader finds damaged stops the store from saving. */
+MUST_USE enum err reader_open(struct reader **out, struct store *s);
 void reader_close(struct reader *r); /* NULL is fine */
 
 MUST_USE enum err reader_user(struct reader *r, struct str name,

@@ -7,6 +7,7 @@
 
 struct reader {
     struct db *db;
+    struct store *store;
 };
 
 /* e, after it was logged when it is a failure of the database. */

@@ -2,8 +2,13 @@
  * stay inside.
  *
  * One thread writes (and checkpoints): it takes all changes that wait, writes them in one
- * transaction (WAL, synchronous=FULL) and reports them together. Readers have connections of their
- * own, one a thread. */
+ * transaction (WAL, synchronous=FULL) and reports them together. Another one loads single requests,
+ * so that a large one delays no commit. Readers have connections of their own, one a thread.
+ *
+ * While the disk is full, fails or is locked by another program, changes are refused and the writer
+ * tries a tiny write each second until it succeeds. Once what the database holds has turned out to
+ * be damaged, every change is refused until the store is opened again: nothing is acknowledged that
+ * was written into a damaged file. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -39,25 +44,32 @@ struct store_visitor {
 };
 MUST_USE enum err store_load(struct store *s, const struct store_visitor *v);
 
-/* An answer of the writer's thread. */
+/* An answer of the writer's or the loader's thread. */
 struct store_answer {
     bool is_load;
     uint64_t id;  /* save_id or load_id */
     enum err err; /* OK; save: ERR_STORE_UNAVAILABLE; load: ERR_NOT_FOUND, ERR_STORE_UNAVAILABLE */
-    struct request_record
-        *record; /* load: heap, given to the callee (request_record_release, then free) */
+    struct request_record *record; /* load: the callee's until store_record_free */
 };
 /* Called on the writer's thread after each transaction with all its answers, in the order of the
- * changes. */
+ * changes; on the loader's with one answer at a time. */
 typedef void store_answered(void *ctx, struct store_answer *answers, size_t count);
 
-/* Starts the writer's thread. ERR_INTERNAL. */
+/* Starts the threads. ERR_INTERNAL. */
 MUST_USE enum err store_start(struct store *s, store_answered *answered, void *ctx);
 /* Queues a change for the writer. Any thread; never waits for the disk. The answer always comes,
  * once. */
 void store_save_give(struct store *s, struct change *c);
-/* Queues the reading of one request, answered after all changes that were queued before it. */
+/* Queues the reading of one request. It reads what is there after all changes that were queued
+ * before it, and is answered after them; those queued later may overtake it. The answer always
+ * comes, once; ERR_STORE_UNAVAILABLE when the store closes before. Records of more than 32 MiB
+ * together are not read ahead of store_record_free. Any thread. */
 void store_load_request(struct store *s, uint64_t load_id, struct uuid id);
+/* Gives back the record of an answer. NULL is fine for both; s is NULL when it was closed. */
+void store_record_free(struct store *s, struct request_record *record);
+/* Why nothing can be saved at the moment, in words ("the disk is full"); NULL when nothing is known
+ * to be wrong. Static storage. Any thread. */
+const char *store_trouble(const struct store *s);
 /* The same without a thread, for the command line: writes now. Not after store_start. */
 MUST_USE enum err store_save_now(struct store *s, struct change *c);
 

@@ -183,6 +183,11 @@ struct store *app_store(struct app *a)
     return a->store;
 }
 
+const char *app_store_trouble(const struct app *a)
+{
+    return store_trouble(a->store);
+}
+
 #define LIMIT_PREFIX "limit."
 
 void app_apply_setting(struct app *a, const struct setting_record *s)
@@ -235,10 +240,7 @@ static void answer_event(struct app *a, struct store_answer *answer)
     e.save_id = e.load_id = answer->id;
     e.record = answer->record;
     app_event(a, &e);
-    if (answer->record) {
-        request_record_release(answer->record);
-        free(answer->record);
-    }
+    store_record_free(a->store, answer->record);
 }
 
 static void answers_read(void *app, struct letter *l)

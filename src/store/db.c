@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "store/wal.h"
 
 #include <assert.h>
 #include <sqlite3.h>
@@ -28,14 +29,41 @@ struct db {
     size_t count, cap;
     int64_t changes;
     int wal_pages, checkpoint_at;
+    bool commit_failed; /* since the transaction began */
+    bool tail_is_left;  /* frames of a refused transaction may stand at the WAL's end */
+    bool wal_is_old;    /* what an earlier process wrote is not known to be on the disk */
+    enum db_trouble trouble;
     char error[256];
 };
 
+static enum db_trouble trouble_of(int rc)
+{
+    static const struct {
+        int code;
+        enum db_trouble trouble;
+    } table[] = {
+        {SQLITE_FULL, DB_FULL},         {SQLITE_IOERR, DB_IO},       {SQLITE_CANTOPEN, DB_IO},
+        {SQLITE_PROTOCOL, DB_BUSY},     {SQLITE_BUSY, DB_BUSY},      {SQLITE_LOCKED, DB_BUSY},
+        {SQLITE_READONLY, DB_READONLY}, {SQLITE_PERM, DB_READONLY},  {SQLITE_NOMEM, DB_MEMORY},
+        {SQLITE_CORRUPT, DB_DAMAGED},   {SQLITE_NOTADB, DB_DAMAGED},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].code == (rc & 0xff))
+            return table[i].trouble;
+    return DB_FINE;
+}
+
 static void note_error(struct db *db, const char *sql)
 {
+    int rc = sqlite3_extended_errcode(db->conn);
+    db->trouble = trouble_of(rc);
     /* Which statement it was: its beginning is enough, and holds no value. */
-    snprintf(db->error, sizeof db->error, "%s (%d) in: %.60s", sqlite3_errmsg(db->conn),
-             sqlite3_extended_errcode(db->conn), sql);
+    snprintf(db->error, sizeof db->error, "%s (%d) in: %.60s", sqlite3_errmsg(db->conn), rc, sql);
+}
+
+enum db_trouble db_trouble(const struct db *db)
+{
+    return db->trouble;
 }
 
 const char *db_error(const struct db *db)
@@ -45,6 +73,7 @@ const char *db_error(const struct db *db)
 
 void db_set_error(struct db *db, const char *what)
 {
+    db->trouble = DB_FINE;
     snprintf(db->error, sizeof db->error, "%s", what);
 }
 
@@ -61,16 +90,33 @@ static int note_wal(void *ctx, sqlite3 *conn, const char *name, int pages)
     return SQLITE_OK;
 }
 
+/* Another program that reads is none of our business: then all is moved, only the file stays. */
+static enum err settle_old_wal(struct db *db)
+{
+    int rc = sqlite3_wal_checkpoint_v2(db->conn, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    db->wal_is_old = rc != SQLITE_OK && rc != SQLITE_BUSY;
+    if (!db->wal_is_old)
+        return OK;
+    note_error(db, "checkpoint");
+    return ERR_STORE_UNAVAILABLE;
+}
+
 static enum err set_up_writer(struct db *db)
 {
     sqlite3_wal_hook(db->conn, note_wal, db); /* takes the place of automatic checkpoints */
     db->checkpoint_at = CHECKPOINT_PAGES;
-    return db_exec(db, "PRAGMA journal_mode=WAL;"
-                       "PRAGMA synchronous=FULL;"
-                       "PRAGMA cache_size=-16384;"
-                       "PRAGMA journal_size_limit=67108864;"
-                       "PRAGMA temp_store=MEMORY;"
-                       "PRAGMA trusted_schema=OFF;");
+    if (sqlite3_db_readonly(db->conn, "main")) {
+        snprintf(db->error, sizeof db->error, "it can only be read");
+        return ERR_IO;
+    }
+    enum err e = db_exec(db, "PRAGMA journal_mode=WAL;"
+                             "PRAGMA synchronous=FULL;"
+                             "PRAGMA cache_size=-16384;"
+                             "PRAGMA journal_size_limit=67108864;"
+                             "PRAGMA temp_store=MEMORY;"
+                             "PRAGMA trusted_schema=OFF;");
+    db->wal_is_old = true;
+    return e || !settle_old_wal(db) || db->trouble != DB_DAMAGED ? e : ERR_IO;
 }
 
 static enum err set_up_reader(struct db *db)
@@ -128,22 +174,72 @@ enum err db_exec(struct db *db, const char *sql)
     return ERR_STORE_UNAVAILABLE;
 }
 
+static enum err begin(struct db *db)
+{
+    db->commit_failed = false;
+    return query_run(db_query(db, "BEGIN IMMEDIATE"));
+}
+
+static enum err settle_tail(struct db *db)
+{
+    enum err e = begin(db);
+    if (e)
+        return e;
+    db->tail_is_left = !wal_cut_tail(db->conn);
+    sqlite3_exec(db->conn, "ROLLBACK", NULL, NULL, NULL);
+    return db->tail_is_left ? ERR_STORE_UNAVAILABLE : OK;
+}
+
 enum err db_begin(struct db *db)
 {
-    return query_run(db_query(db, "BEGIN IMMEDIATE"));
+    enum err e = db->wal_is_old ? settle_old_wal(db) : OK;
+    if (!e && db->tail_is_left)
+        e = settle_tail(db);
+    return e ? e : begin(db);
 }
 
 enum err db_commit(struct db *db)
 {
-    return query_run(db_query(db, "COMMIT"));
+    enum err e = query_run(db_query(db, "COMMIT"));
+    db->commit_failed = e != OK;
+    return e;
 }
 
 void db_rollback(struct db *db)
 {
-    if (sqlite3_get_autocommit(db->conn))
-        return;
     /* Fails only where the transaction is gone already. */
-    sqlite3_exec(db->conn, "ROLLBACK", NULL, NULL, NULL);
+    if (!sqlite3_get_autocommit(db->conn))
+        sqlite3_exec(db->conn, "ROLLBACK", NULL, NULL, NULL);
+    if (!db->commit_failed)
+        return;
+    db->commit_failed = false;
+    db->tail_is_left = true;
+    char error[sizeof db->error];
+    memcpy(error, db->error, sizeof error);
+    enum db_trouble trouble = db->trouble;
+    if (settle_tail(db))
+        log_error("store", "what could not be committed is left at the WAL's end; trying again");
+    memcpy(db->error, error, sizeof error); /* the cause, not what came of it */
+    db->trouble = trouble;
+}
+
+enum err db_probe(struct db *db)
+{
+    char same[48];
+    enum err e = db_begin(db);
+    if (e)
+        return e;
+    struct query *q = db_query(db, "PRAGMA user_version");
+    long long version = query_row(q) ? column_i64(q) : 0;
+    e = query_end(q);
+    snprintf(same, sizeof same, "PRAGMA user_version = %lld", version);
+    if (!e)
+        e = db_exec(db, same);
+    if (!e)
+        e = db_commit(db);
+    if (e)
+        db_rollback(db);
+    return e;
 }
 
 int64_t db_changes(struct db *db)
@@ -320,8 +416,10 @@ struct bytes *column_bytes(struct query *q)
 
 void query_fail(struct query *q, const char *what)
 {
-    if (!q->failed)
+    if (!q->failed) {
         snprintf(q->db->error, sizeof q->db->error, "%s in: %.60s", what, q->sql);
+        q->db->trouble = DB_FINE;
+    }
     q->failed = true;
 }
 

@@ -5,13 +5,15 @@
 #include "store/parts.h"
 #include "store/reader_private.h"
 #include "store/rows.h"
+#include "store/state.h"
 
 #include <stdlib.h>
 
-enum err reader_open(struct reader **out, const struct store *s)
+enum err reader_open(struct reader **out, struct store *s)
 {
     struct buf why = BUF_INIT(1000);
     struct reader *r = xcalloc(1, sizeof *r);
+    r->store = s;
     enum err e = db_open(&r->db, store_path(s), DB_READER, &why);
     if (e) {
         log_error("store", "%s", buf_cstr(&why));
@@ -33,8 +35,11 @@ void reader_close(struct reader *r)
 
 enum err reader_result(struct reader *r, enum err e)
 {
-    if (e && e != ERR_NOT_FOUND)
-        log_error("store", "reading failed: %s", db_error(r->db));
+    if (!e || e == ERR_NOT_FOUND)
+        return e;
+    log_error("store", "reading failed: %s", db_error(r->db));
+    if (db_trouble(r->db) == DB_DAMAGED)
+        store_note(r->store, DB_DAMAGED);
     return e;
 }
 

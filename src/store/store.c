@@ -4,13 +4,12 @@
 #include "base/log.h"
 #include "store/migrate.h"
 #include "store/parts.h"
-#include "store/rows.h"
+#include "store/state.h"
 #include "store/write.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,27 +19,7 @@
  * first changes. */
 #define BATCH_MAX   1024
 #define BATCH_BYTES ((size_t)16 << 20)
-/* What a load counts for: its size is not known before. */
-#define LOAD_BYTES ((size_t)1 << 20)
-
-/* The reading of a request waits in the same list as the changes, as a change of a kind of its own:
- * save_id is the load_id, id the request's. */
-#define LOAD CHANGE__MAX
-
-struct store {
-    struct db *db; /* the writer thread's while there is one */
-    char *path;
-    store_answered *answered;
-    void *ctx;
-    bool started;
-    pthread_t thread;
-    struct store_answer *answers; /* BATCH_MAX */
-
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t more;
-    struct change *first, **last;
-    bool stopping;
-};
+#define PROBE_MS    1000 /* a failing disk is tried each */
 
 /* ---- opening ---- */
 
@@ -74,8 +53,14 @@ static struct store *allocate(const char *dir)
     memcpy(s->path + strlen(dir), "/" STORE_FILE, sizeof "/" STORE_FILE);
     s->answers = xcalloc(BATCH_MAX, sizeof *s->answers);
     s->last = &s->first;
-    int rc = pthread_mutex_init(&s->lock, NULL);
-    rc |= pthread_cond_init(&s->more, NULL);
+    s->last_load = &s->first_load;
+    pthread_condattr_t monotonic;
+    int rc = pthread_condattr_init(&monotonic);
+    rc |= pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    rc |= pthread_mutex_init(&s->lock, NULL);
+    rc |= pthread_cond_init(&s->more, &monotonic);
+    rc |= pthread_cond_init(&s->may_load, NULL);
+    rc |= pthread_condattr_destroy(&monotonic);
     assert(rc == 0);
     return s;
 }
@@ -86,6 +71,8 @@ enum err store_open(struct store **out, const char *dir, struct buf *why)
     enum err e = make_file(dir, s->path, why);
     if (!e)
         e = db_open(&s->db, s->path, DB_WRITER, why);
+    if (!e)
+        store_note(s, db_trouble(s->db)); /* a full disk may have room later */
     if (!e)
         e = migrate_embedded(s->db, why);
     if (e)
@@ -109,66 +96,76 @@ enum err store_load(struct store *s, const struct store_visitor *v)
     return ERR_IO;
 }
 
+/* ---- health ---- */
+
+static const char *const troubles[DB_TROUBLE__MAX] = {
+    [DB_FULL] = "the disk is full",
+    [DB_IO] = "the disk does not read or write",
+    [DB_BUSY] = "another program has locked the database",
+    [DB_READONLY] = "the database can only be read",
+    [DB_MEMORY] = "memory is out",
+    [DB_DAMAGED] = "the database is damaged",
+};
+
+const char *store_trouble(const struct store *s)
+{
+    return troubles[atomic_load(&s->trouble)];
+}
+
+void store_note(struct store *s, enum db_trouble trouble)
+{
+    enum db_trouble before = atomic_load(&s->trouble);
+    do {
+        if (before == trouble || before == DB_DAMAGED)
+            return;
+    } while (!atomic_compare_exchange_weak(&s->trouble, &before, trouble));
+    if (trouble)
+        log_error("store", "nothing can be saved: %s", troubles[trouble]);
+    else
+        log_warn("store", "saving works again");
+}
+
+static bool damaged(const struct store *s)
+{
+    return atomic_load(&s->trouble) == DB_DAMAGED;
+}
+
 /* ---- writing ---- */
 
-/* Inside a transaction. */
-static enum err carry_out(struct store *s, const struct change *c, struct store_answer *answer)
+/* Writes count changes from c on in one transaction: all of them or, on failure, none. */
+static enum err write_together(struct store *s, const struct change *c, size_t count)
 {
-    if (c->kind != LOAD)
-        return write_change(s->db, c);
-    struct request_record *record = xcalloc(1, sizeof *record);
-    enum err e = rows_whole_request(s->db, c->id, record);
-    if (!e)
-        answer->record = record;
-    else
-        free(record);
-    answer->err = e;
-    return e == ERR_NOT_FOUND ? OK : e;
-}
-
-static void forget_records(struct store_answer *answers, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (answers[i].record)
-            request_record_release(answers[i].record);
-        free(answers[i].record);
-        answers[i].record = NULL;
+    if (damaged(s)) {
+        db_set_error(s->db, troubles[DB_DAMAGED]);
+        return ERR_STORE_UNAVAILABLE;
     }
-}
-
-/* Carries out count changes from c on in one transaction: all of them or, on failure, none.
- * ERR_LOCKED when there could be no transaction at all. */
-static enum err write_together(struct store *s, const struct change *c, size_t count,
-                               struct store_answer *answers)
-{
-    enum err e = OK;
-    if (db_begin(s->db))
-        return ERR_LOCKED;
+    enum err e = db_begin(s->db);
     for (size_t i = 0; !e && i < count; i++, c = c->next)
-        e = carry_out(s, c, &answers[i]);
+        e = write_change(s->db, c);
     if (!e)
         e = db_commit(s->db);
-    if (!e)
-        return OK;
-    db_rollback(s->db);
-    forget_records(answers, count);
+    if (e)
+        db_rollback(s->db);
+    if (!e || db_trouble(s->db)) /* what breaks a rule says nothing about the disk */
+        store_note(s, e ? db_trouble(s->db) : DB_FINE);
     return e;
 }
 
-/* After write_together has failed: each on its own, so that one does not fail the others; but when
- * even beginning fails, trying on would only take time. */
-static void write_each(struct store *s, const struct change *c, size_t count, enum err e)
+/* After write_together has failed: each on its own, so that one does not fail the others, and what
+ * failed once may succeed; but with the first that the disk refuses again it has refused them all:
+ * to try on would only take time. So it is with a lock, which was waited for already. */
+static void write_each(struct store *s, const struct change *c, size_t count)
 {
     size_t failed = 0;
+    enum err e = db_trouble(s->db) == DB_BUSY ? ERR_LOCKED : OK;
     for (size_t i = 0; i < count; i++, c = c->next) {
-        if (e != ERR_LOCKED)
-            e = write_together(s, c, 1, &s->answers[i]);
+        if (!e || !store_trouble(s))
+            e = write_together(s, c, 1);
         if (!e)
             continue;
         s->answers[i].err = ERR_STORE_UNAVAILABLE;
         if (failed++ == 0)
-            log_error("store", "%s failed: %s", c->kind == LOAD ? "a load" : write_name(c->kind),
-                      db_error(s->db));
+            log_error("store", "%s failed: %s", write_name(c->kind), db_error(s->db));
     }
     if (failed == 0)
         log_warn("store", "a transaction failed, its changes were written one by one: %s",
@@ -177,27 +174,42 @@ static void write_each(struct store *s, const struct change *c, size_t count, en
         log_error("store", "and %zu more changes with it", failed - 1);
 }
 
+/* Loads that wait for these changes may read now. */
+static void note_answered(struct store *s, size_t count)
+{
+    pthread_mutex_lock(&s->lock);
+    s->answered_count += count;
+    if (s->first_load)
+        pthread_cond_signal(&s->may_load);
+    pthread_mutex_unlock(&s->lock);
+}
+
 static void write_batch(struct store *s, const struct change *batch)
 {
     size_t count = 0;
     for (const struct change *c = batch; c; c = c->next)
-        s->answers[count++] =
-            (struct store_answer){.is_load = c->kind == LOAD, .id = c->save_id, .err = OK};
-    enum err e = write_together(s, batch, count, s->answers);
-    if (e)
-        write_each(s, batch, count, e);
+        s->answers[count++] = (struct store_answer){.id = c->save_id};
+    if (write_together(s, batch, count))
+        write_each(s, batch, count);
     if (s->answered)
         s->answered(s->ctx, s->answers, count);
-    else
-        forget_records(s->answers, count);
-    db_checkpoint(s->db);
+    note_answered(s, count);
+    if (!store_trouble(s))
+        db_checkpoint(s->db);
+}
+
+static void probe(struct store *s)
+{
+    if (damaged(s))
+        return;
+    enum err e = db_probe(s->db);
+    store_note(s, e ? db_trouble(s->db) : DB_FINE);
 }
 
 enum err store_save_now(struct store *s, struct change *c)
 {
-    struct store_answer answer = {0};
     assert(!s->started && c->kind < CHANGE__MAX && !c->next);
-    enum err e = write_together(s, c, 1, &answer);
+    enum err e = write_together(s, c, 1);
     if (e)
         log_error("store", "%s failed: %s", write_name(c->kind), db_error(s->db));
     change_free(c);
@@ -210,7 +222,7 @@ static size_t weight(const struct change *c)
 {
     const struct bytes *parts[] = {c->text, c->result, c->usage, c->message,
                                    c->request ? c->request->payload : NULL};
-    size_t n = c->kind == LOAD ? LOAD_BYTES : 0;
+    size_t n = 0;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         n += bytes_str(parts[i]).n;
     return n;
@@ -235,13 +247,34 @@ static struct change *detach_batch(struct store *s)
     return batch;
 }
 
-/* Waits until something is there; NULL when the store stops and everything is written. */
-static struct change *take_batch(struct store *s)
+static struct timespec after_ms(int64_t ms)
 {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += (time_t)(ms / 1000);
+    t.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_nsec -= 1000000000;
+        t.tv_sec++;
+    }
+    return t;
+}
+
+/* Waits until something is there. NULL: the store stops and everything is written, or (while the
+ * disk fails) it is time to see whether it still does. */
+static struct change *take_batch(struct store *s, bool *stop)
+{
+    struct timespec until = after_ms(PROBE_MS);
+    int rc = 0;
     pthread_mutex_lock(&s->lock);
-    while (!s->first && !s->stopping)
-        pthread_cond_wait(&s->more, &s->lock);
+    while (!s->first && !s->stopping && rc != ETIMEDOUT) {
+        if (store_trouble(s))
+            rc = pthread_cond_timedwait(&s->more, &s->lock, &until);
+        else
+            pthread_cond_wait(&s->more, &s->lock);
+    }
     struct change *batch = detach_batch(s);
+    *stop = !batch && s->stopping;
     pthread_mutex_unlock(&s->lock);
     return batch;
 }
@@ -258,9 +291,25 @@ static void free_batch(struct change *batch)
 static void *write_until_stopped(void *arg)
 {
     struct store *s = arg;
-    for (struct change *batch; (batch = take_batch(s)) != NULL; free_batch(batch))
-        write_batch(s, batch);
+    bool stop = false;
+    while (!stop) {
+        struct change *batch = take_batch(s, &stop);
+        if (batch)
+            write_batch(s, batch);
+        else if (!stop)
+            probe(s);
+        free_batch(batch);
+    }
     return NULL;
+}
+
+static void tell_to_stop(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->stopping = true;
+    pthread_cond_signal(&s->more);
+    pthread_cond_signal(&s->may_load);
+    pthread_mutex_unlock(&s->lock);
 }
 
 enum err store_start(struct store *s, store_answered *answered, void *ctx)
@@ -272,54 +321,47 @@ enum err store_start(struct store *s, store_answered *answered, void *ctx)
     /* Signals are for other threads. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&s->thread, NULL, write_until_stopped, s);
+    int rc = pthread_create(&s->loader, NULL, load_until_stopped, s);
+    if (!rc && (rc = pthread_create(&s->writer, NULL, write_until_stopped, s))) {
+        tell_to_stop(s);
+        pthread_join(s->loader, NULL);
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc) {
-        log_error("store", "the writer's thread cannot be started: %s", strerror(rc));
+        log_error("store", "the store's threads cannot be started: %s", strerror(rc));
         return ERR_INTERNAL;
     }
     s->started = true;
     return OK;
 }
 
-static void enqueue(struct store *s, struct change *c)
+void store_save_give(struct store *s, struct change *c)
 {
+    assert(c->kind < CHANGE__MAX);
     c->next = NULL;
     pthread_mutex_lock(&s->lock);
     *s->last = c;
     s->last = &c->next;
+    s->given_count++;
     pthread_cond_signal(&s->more);
     pthread_mutex_unlock(&s->lock);
-}
-
-void store_save_give(struct store *s, struct change *c)
-{
-    assert(c->kind < CHANGE__MAX);
-    enqueue(s, c);
-}
-
-void store_load_request(struct store *s, uint64_t load_id, struct uuid id)
-{
-    struct change *c = change_new(LOAD);
-    c->save_id = load_id;
-    c->id = id;
-    enqueue(s, c);
 }
 
 void store_close(struct store *s)
 {
     if (!s)
         return;
-    pthread_mutex_lock(&s->lock);
-    s->stopping = true;
-    pthread_cond_signal(&s->more);
-    pthread_mutex_unlock(&s->lock);
-    if (s->started)
-        pthread_join(s->thread, NULL);
-    else
+    tell_to_stop(s);
+    if (s->started) {
+        pthread_join(s->writer, NULL);
+        pthread_join(s->loader, NULL);
+    } else {
         write_until_stopped(s);
+        load_until_stopped(s);
+    }
     db_close(s->db);
     pthread_cond_destroy(&s->more);
+    pthread_cond_destroy(&s->may_load);
     pthread_mutex_destroy(&s->lock);
     free(s->answers);
     free(s->path);

@@ -229,6 +229,16 @@ static inline void answers_add(void *ctx, struct store_answer *list, size_t coun
     pthread_mutex_unlock(&a->lock);
 }
 
+/* The n-th answer (from 0) to a load, or to a save. */
+static inline const struct store_answer *answer_nth(const struct answers *a, bool is_load, size_t n)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (a->list[i].is_load == is_load && n-- == 0)
+            return &a->list[i];
+    fail_msg("there is no such answer");
+    return NULL;
+}
+
 /* Waits until there are n answers in all; fails after a minute. */
 static inline void answers_wait(struct answers *a, size_t n)
 {
