@@ -42,8 +42,6 @@ struct hub {
     struct buf scratch;            /* what is being encoded */
 
     struct list stats_queries; /* /metrics that wait for the core */
-    uint64_t store_refused_ms; /* when a person was last told that nothing can be saved;
-                                  0 = never */
 
     enum hub_phase phase;
     uint64_t phase_ends_ms;

@@ -12,10 +12,6 @@ static void app_send(struct hub *h, const struct effect *e)
 
 static void client_send(struct hub *h, const struct effect *e)
 {
-    /* All that health hears of the disk. (Acknowledgements of apps say the same of what is merely
-     * under way, and an app could ask for them.) */
-    if (e->client_out.code == ERR_STORE_UNAVAILABLE)
-        h->store_refused_ms = clock_now().mono_ms;
     client_socket_send(h, e->conn, &e->client_out);
 }
 

@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define METRICS_BYTES    65536
-#define STORE_REFUSED_MS 10000 /* not ready for so long after the store refused to save */
+#define METRICS_BYTES 65536
+#define WHY_BYTES     200
 
 void health_live(struct hub *h, struct exchange *x)
 {
@@ -19,20 +19,24 @@ void health_live(struct hub *h, struct exchange *x)
 /* Why no work should be sent here; NULL when it may. */
 static const char *not_ready(const struct hub *h)
 {
+    const char *trouble = app_store_trouble(h->app);
     if (hub_stopping(h))
-        return "shutting down\n";
-    if (h->store_refused_ms && clock_now().mono_ms - h->store_refused_ms < STORE_REFUSED_MS)
-        return "the store refuses to save\n";
+        return "shutting down";
+    if (trouble)
+        return trouble;
     if (app_saves_pending(h->app) >= h->limits->saves_pending)
-        return "the store is too far behind\n";
+        return "the store is too far behind";
     return NULL;
 }
 
 void health_ready(struct hub *h, struct exchange *x)
 {
+    struct buf b = BUF_INIT(WHY_BYTES);
     const char *why = not_ready(h);
+    buf_printf(&b, "%s\n", why ? why : "ok");
     exchange_reply(x, why ? 503 : 200, "text/plain; charset=utf-8",
-                   STR("Cache-Control: no-store\r\n"), str_of(why ? why : "ok\n"));
+                   STR("Cache-Control: no-store\r\n"), buf_str(&b));
+    buf_release(&b);
 }
 
 /* ---- /metrics ---- */

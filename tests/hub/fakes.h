@@ -194,6 +194,7 @@ struct app {
     app_answered *answered; /* of the command that waits */
     void *answered_ctx;
     size_t saves_pending;
+    const char *store_trouble;
 };
 
 void hub_event(struct hub *h, struct event *e)
@@ -249,6 +250,11 @@ bool app_needs_setup(const struct app *a)
 const struct sign_key *app_sign_key(const struct app *a)
 {
     return &a->key;
+}
+
+const char *app_store_trouble(const struct app *a)
+{
+    return a->store_trouble;
 }
 
 size_t app_saves_pending(const struct app *a)

@@ -135,16 +135,18 @@ static void before_setup_only_setup_works(void **state)
     assert_int_equal(answer(f, "GET /readyz HTTP/1.1\r\n" HOST), 200);
 }
 
-static void readiness_ends_with_a_full_store_and_with_shutdown(void **state)
+static void readiness_ends_with_a_full_or_failing_store_and_with_shutdown(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(answer(f, "GET /readyz HTTP/1.1\r\n" HOST), 200);
     f->app.saves_pending = f->app.limits.saves_pending;
     assert_int_equal(answer(f, "GET /readyz HTTP/1.1\r\n" HOST), 503);
     f->app.saves_pending = 0;
-    f->hub.store_refused_ms = clock_now().mono_ms;
+    f->app.store_trouble = "the disk is full";
     assert_int_equal(answer(f, "GET /readyz HTTP/1.1\r\n" HOST), 503);
-    f->hub.store_refused_ms = 0;
+    assert_string_equal(f->x->body, "the disk is full\n");
+    f->app.store_trouble = NULL;
+    assert_int_equal(answer(f, "GET /readyz HTTP/1.1\r\n" HOST), 200);
     f->hub.phase = HUB_FINISHES;
     assert_int_equal(answer(f, "GET /readyz HTTP/1.1\r\n" HOST), 503);
     assert_int_equal(answer(f, "GET /healthz HTTP/1.1\r\n" HOST), 200);
@@ -211,7 +213,7 @@ int main(void)
         TEST(changes_from_other_sites_are_refused),
         TEST(changes_from_here_and_from_programs_pass),
         TEST(before_setup_only_setup_works),
-        TEST(readiness_ends_with_a_full_store_and_with_shutdown),
+        TEST(readiness_ends_with_a_full_or_failing_store_and_with_shutdown),
         TEST(metrics_are_for_this_machine_and_admins),
         TEST(a_scrape_that_has_gone_is_not_answered),
         TEST(a_cookie_names_a_person),
