@@ -58,6 +58,27 @@ def test_errors_are_counted_and_shown(r):
     assert "unfinished" in f["requests"]["first_error"]
 
 
+def test_idle_sockets_are_counted_and_come_back(r):
+    f = figures(*attached(r, r.space()), "--idle", 20)["idle"]
+    assert (f["sockets"], f["lost"]) == (20, 0)
+    assert f["connect_ms"] > 0 and f["reconnect_ms"] > 0
+
+
+def test_every_watcher_sees_the_app_go_and_come_back(r):
+    f = figures(*attached(r, r.space()), "--fan-out", 20)
+    for change in "app_lost", "app_back":
+        assert f[change]["rounds"] == 10
+        assert 0 < f[change]["median_first_ms"] <= f[change]["median_last_ms"] <= f[change]["max_last_ms"]
+
+
+def test_watchers_and_pages_keep_the_load_company():
+    f = figures("--server", PROGRAM, "--watchers", 50, "--pages", 20)
+    check_requests(f)
+    assert f["watchers"] == {"count": 50, "lost": 0}
+    assert f["pages"]["errors"] == 0
+    assert f["page_of_the_space"]["count"] > 0 and f["page_log_in"]["count"] > 0
+
+
 def test_figures_for_people():
     text = bench("--server", PROGRAM, "--warm-up", 0, "--seconds", 1).stdout
     assert "per_second" in text and "p99.9_us" in text

@@ -190,24 +190,45 @@ static bool all_ready(const struct peer *peers, uint32_t count)
     return ready == count;
 }
 
-static enum err connect_peers(struct load *l, struct peer *peers, uint32_t count, bool apps)
+static enum err connect_peer(struct load *l, struct peer *p, bool is_app)
 {
     const struct load_options *o = &l->options;
     struct socket_to to = {.target = o->target,
-                           .path = apps ? o->dialect->app_path : o->dialect->person_path,
+                           .path = is_app ? o->dialect->app_path : o->dialect->person_path,
+                           .cookie = !is_app && o->cookies ? o->cookies[p->number] : NULL,
                            .subprotocol = o->dialect->subprotocol};
-    for (uint32_t i = 0; i < count; i++) {
-        peers[i].load = l;
-        peers[i].number = i;
-        to.cookie = !apps && o->cookies ? o->cookies[i] : NULL;
-        if (socket_connect(&peers[i].socket, l->loop, &to, apps ? &app_ops : &person_ops,
-                           &peers[i]))
-            return ERR_IO;
-    }
+    p->ready = false;
+    return socket_connect(&p->socket, l->loop, &to, is_app ? &app_ops : &person_ops, p);
+}
+
+static enum err wait_ready(struct load *l, const struct peer *peers, uint32_t count)
+{
     uint64_t end_ns = bench_now_ns() + (uint64_t)CONNECT_S * NS_PER_S;
     while (!all_ready(peers, count) && !l->broken && l->loop->now_ns < end_ns)
         loop_turn(l->loop, end_ns);
     return all_ready(peers, count) ? OK : ERR_IO;
+}
+
+static enum err connect_peers(struct load *l, struct peer *peers, uint32_t count, bool apps)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        peers[i].load = l;
+        peers[i].number = i;
+        if (connect_peer(l, &peers[i], apps))
+            return ERR_IO;
+    }
+    return wait_ready(l, peers, count);
+}
+
+void load_drop_app(struct load *l)
+{
+    socket_close(&l->apps[0].socket);
+}
+
+enum err load_return_app(struct load *l)
+{
+    enum err e = connect_peer(l, &l->apps[0], true);
+    return e ? e : wait_ready(l, l->apps, 1);
 }
 
 /* ---- life ---- */
@@ -277,6 +298,10 @@ void load_run(struct load *l, uint64_t until_ns)
         uint64_t wake_ns = until_ns;
         if (l->interval_ns && l->free_count && l->next_due_ns < wake_ns)
             wake_ns = l->next_due_ns;
+        if (l->also) {
+            uint64_t also_ns = l->also(l->also_ctx);
+            wake_ns = also_ns < wake_ns ? also_ns : wake_ns;
+        }
         loop_turn(l->loop, wake_ns);
     }
 }

@@ -54,10 +54,16 @@ struct load {
     uint64_t next_due_ns, interval_ns; /* open loop */
     struct buf filler, message;
     /* results */
-    uint64_t submitted, seen, errors; /* since the start */
-    uint64_t measured_seen;           /* seen while measuring */
-    bool broken;                      /* a connection is lost or refused: nothing goes on */
-    char why[LOAD_WHY_BYTES];         /* the first error */
+    uint64_t submitted, seen, errors;    /* since the start */
+    uint64_t measured_seen;              /* seen while measuring */
+    bool broken;                         /* a connection is lost or refused: nothing goes on */
+    char why[LOAD_WHY_BYTES];            /* the first error */
+    uint64_t registering_ns;             /* when an app last said `register` */
+    char space_id[REQUEST_ID_BYTES + 1]; /* as the relay told the app */
+    /* What else happens meanwhile: called each turn, returns when it wants to be called again
+     * (monotonic ns). NULL: nothing. */
+    uint64_t (*also)(void *ctx);
+    void *also_ctx;
     struct histogram acknowledged, dispatched, result_seen, whole;
 };
 
@@ -72,6 +78,10 @@ struct dialect {
     void (*submit)(struct peer *person, const struct slot *s);
 };
 extern const struct dialect dialect_native, dialect_socketio;
+
+/* App 0 is gone at once, without a close frame, and comes back. */
+void load_drop_app(struct load *l);
+MUST_USE enum err load_return_app(struct load *l);
 
 /* Connects everybody. The options are borrowed until load_release. ERR_IO; load->why says why. */
 MUST_USE enum err load_start(struct load *l, struct loop *loop, const struct load_options *options);
@@ -100,11 +110,5 @@ void load_failed(struct load *l, uint64_t n, struct str why);
 void load_error(struct load *l, struct str why);
 /* The one with that id among the person's requests; false when there is none. */
 bool load_find(const struct peer *person, struct str request_id, uint64_t *n);
-
-/* The digits right behind the first `key` in s. */
-bool text_number_after(struct str s, struct str key, uint64_t *n);
-/* What stands behind the first `key` in s, up to the next quote. */
-bool text_quoted_after(struct str s, struct str key, struct str *value);
-bool text_holds(struct str s, struct str part);
 
 #endif

@@ -36,6 +36,14 @@ static const struct option_row rows[] = {
     {"progress", "N", OPTION_COUNT, AT(progress), 0, 1000, "progress messages a request (1)"},
     {"payload", "BYTES", OPTION_COUNT, AT(payload), 0, 1000000, "size of a prompt (100)"},
     {"result", "BYTES", OPTION_COUNT, AT(result), 0, 15000000, "size of a result (100)"},
+    {"watchers", "N", OPTION_COUNT, AT(watchers), 0, 100000,
+     "sockets that watch the space meanwhile"},
+    {"pages", "N", OPTION_COUNT, AT(pages), 0, 100000,
+     "pages loaded a second meanwhile: the space's and the log-in's"},
+    {"idle", "N", OPTION_COUNT, AT(idle), 0, 100000,
+     "no requests: N sockets that wait for S seconds, leave and come back at once"},
+    {"fan-out", "N", OPTION_COUNT, AT(fan_out), 0, 100000,
+     "no requests: N watchers see the app go and come back"},
     {"warm-up", "S", OPTION_COUNT, AT(warm_up_s), 0, 3600, "seconds that do not count (1)"},
     {"seconds", "S", OPTION_COUNT, AT(seconds), 1, 3600, "seconds that count (5)"},
     {"json", NULL, OPTION_FLAG, AT(json), 0, 0, "figures for programs"},
@@ -88,8 +96,13 @@ static const char *wrong(const struct settings *s)
 
 static bool start_server(struct bench *b)
 {
-    struct server_needs needs = {
-        .people = b->set.people, .apps = b->set.apps, .limits = b->set.limits};
+    const struct settings *set = &b->set;
+    char limits[LIMITS_BYTES];
+    /* the crowd shares few accounts */
+    snprintf(limits, sizeof limits, "%s%s\n",
+             set->idle || set->fan_out || set->watchers ? "sockets_per_person = 10000\n" : "",
+             set->limits);
+    struct server_needs needs = {.people = set->people, .apps = set->apps, .limits = limits};
     if (server_start(&b->server, b->set.server, &needs)) {
         fprintf(stderr, "relay-bench: %s\n", b->server.why);
         return false;
@@ -130,6 +143,11 @@ static void raise_descriptors(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static bool (*scenario_of(const struct settings *s))(struct bench *)
+{
+    return s->idle ? scenario_idle : s->fan_out ? scenario_fan_out : scenario_load;
+}
+
 static bool bench_run(struct bench *b)
 {
     b->loop = xcalloc(1, sizeof *b->loop);
@@ -137,7 +155,8 @@ static bool bench_run(struct bench *b)
     report_init(&b->report, b->set.json);
     raise_descriptors();
     bool ok = !loop_init(b->loop) && (b->set.server ? start_server(b) : attach(b));
-    if (ok && (ok = scenario_load(b)))
+    ok = ok && scenario_of(&b->set)(b);
+    if (ok)
         report_print(&b->report);
     server_stop(&b->server);
     buf_release(&b->report.out);

@@ -1,6 +1,7 @@
 /* The relay's own protocol, /ws/app and /ws/client. Messages are told apart by how the relay begins
  * them; tests/program/test_bench.py notices when that changes. */
 #include "bench/load.h"
+#include "bench/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ static void app_open(struct peer *app)
                app->number);
     buf_printf(b, "\"concurrency\":%u}", o->concurrency);
     say(app);
+    app->load->registering_ns = app->load->loop->now_ns;
 }
 
 static void begin(struct peer *app, const char *type, struct str id, uint64_t attempt)
@@ -89,6 +91,14 @@ static void on_request(struct peer *app, struct str text)
     load_answered(l, n);
 }
 
+static void on_registered(struct peer *app, struct str text)
+{
+    struct str id;
+    if (text_quoted_after(text, STR("\"space_id\":\""), &id))
+        (void)str_copy(app->load->space_id, sizeof app->load->space_id, id);
+    load_ready(app);
+}
+
 static void app_text(struct peer *app, struct str text)
 {
     if (str_starts(text, STR("{\"type\":\"inference_request\"")))
@@ -98,7 +108,7 @@ static void app_text(struct peer *app, struct str text)
         return;
     else if (text_holds(text, STR("\"register_response\"")) &&
              text_holds(text, STR("\"success\":true")))
-        load_ready(app);
+        on_registered(app, text);
     else
         load_error(app->load, text);
 }

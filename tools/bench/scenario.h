@@ -2,6 +2,7 @@
 #ifndef BENCH_SCENARIO_H
 #define BENCH_SCENARIO_H
 
+#include "bench/crowd.h"
 #include "bench/load.h"
 #include "bench/report.h"
 #include "bench/server.h"
@@ -10,6 +11,7 @@ struct settings {
     const char *server, *host, *space, *token, *user, *password, *protocol, *limits;
     uint32_t pid;
     uint32_t apps, concurrency, people, outstanding, progress, payload, result, rate;
+    uint32_t idle, fan_out, watchers, pages;
     uint32_t warm_up_s, seconds;
     bool json;
 };
@@ -26,11 +28,15 @@ struct bench {
 
 /* Each returns false when there is nothing to report, said on stderr. */
 bool scenario_load(struct bench *b);
+bool scenario_idle(struct bench *b);
+bool scenario_fan_out(struct bench *b);
 
 /* For scenarios. */
-struct load_options bench_load_options(const struct bench *b);
-/* CPU, memory: what the server used since `from`, in the current section. */
-void bench_report_server(struct bench *b, struct usage from, uint64_t ns, uint64_t requests);
-void bench_report_load(struct bench *b, const struct load *l, uint64_t ns);
+/* Connects apps and people; false (said on stderr) when that failed. load_release in both cases. */
+bool bench_load_start(struct bench *b, struct load *l);
+/* Watchers of l's space. */
+void bench_crowd_init(struct bench *b, struct crowd *c, const struct load *l, uint32_t count);
+/* A section on what the server used in ns. requests may be 0. */
+void bench_report_server(struct bench *b, const struct usage *used, uint64_t ns, uint64_t requests);
 
 #endif

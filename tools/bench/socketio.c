@@ -5,6 +5,7 @@
  * {n, ...} app     register, then inference_request   ->  inference_progress {n, ...},
  * inference_result {n, ...} */
 #include "bench/load.h"
+#include "bench/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

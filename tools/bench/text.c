@@ -1,5 +1,4 @@
-/* The little that is read from messages, without parsing them. */
-#include "bench/load.h"
+#include "bench/text.h"
 
 #include <string.h>
 
