@@ -5,6 +5,7 @@
 #include "app/app.h"
 #include "app/mailbox.h"
 #include "base/alloc.h"
+#include "base/secret.h"
 
 #include <pthread.h>
 #include <uthash.h>
@@ -35,6 +36,7 @@ struct app {
     app_sink *sink;
     void *sink_ctx;
     bool stepping;
+    struct random_pool random;
     struct event *queued; /* events that came while effects were carried out */
     size_t queued_count, queued_cap;
     struct call *calls; /* by ticket; hub's thread */

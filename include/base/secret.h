@@ -18,6 +18,14 @@ void random_bytes(void *p, size_t n);
 uint64_t random_u64(void);
 uint32_t random_below(uint32_t bound); /* uniform; 0 when bound is 0 */
 
+/* Random bytes fetched in advance, for what needs a few of them often and is no secret (ids,
+ * epochs): one system call for many. Start as {0}. One thread at a time. */
+struct random_pool {
+    uint8_t bytes[512];
+    size_t left;
+};
+uint64_t random_pool_u64(struct random_pool *pool);
+
 /* argon2id, libsodium's encoded form. Parameters: 64 MiB, 3 passes (OWASP's floor is 19 MiB and 2).
  * Takes about 100 ms and 64 MiB: web threads and the command line only, a bounded number at a time.
  */

@@ -83,7 +83,7 @@ static void queue(struct app *a, const struct event *e)
 
 static void step(struct app *a, struct event *e)
 {
-    e->random = random_u64();
+    e->random = random_pool_u64(&a->random);
     relay_step(a->relay, e, app_now(a), &a->effects);
     app_run_effects(a);
 }

@@ -34,6 +34,18 @@ uint64_t random_u64(void)
     return value;
 }
 
+uint64_t random_pool_u64(struct random_pool *pool)
+{
+    uint64_t value;
+    if (pool->left < sizeof value) {
+        randombytes_buf(pool->bytes, sizeof pool->bytes);
+        pool->left = sizeof pool->bytes;
+    }
+    pool->left -= sizeof value;
+    memcpy(&value, pool->bytes + pool->left, sizeof value);
+    return value;
+}
+
 uint32_t random_below(uint32_t bound)
 {
     return randombytes_uniform(bound);

@@ -240,15 +240,16 @@ void hex_encode(const void *p, size_t n, char *out)
 }
 
 /* 0-15, or -1 */
-static int hex_digit(char c)
+/* One more than a digit's value; 0 for what is none. */
+static const uint8_t hex_values[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
+static unsigned hex_value(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+    return hex_values[(unsigned char)c];
 }
 
 enum err hex_decode(struct str s, void *out, size_t n)
@@ -256,11 +257,11 @@ enum err hex_decode(struct str s, void *out, size_t n)
     if (s.n % 2 != 0 || s.n / 2 != n)
         return ERR_SYNTAX;
     for (size_t i = 0; i < s.n; i++)
-        if (hex_digit(s.p[i]) < 0)
+        if (!hex_value(s.p[i]))
             return ERR_SYNTAX;
     uint8_t *bytes = out;
     for (size_t i = 0; i < n; i++)
-        bytes[i] = (uint8_t)(hex_digit(s.p[2 * i]) * 16 + hex_digit(s.p[2 * i + 1]));
+        bytes[i] = (uint8_t)((hex_value(s.p[2 * i]) - 1) << 4 | (hex_value(s.p[2 * i + 1]) - 1));
     return OK;
 }
 

@@ -46,6 +46,7 @@ struct topics {
     struct topic *table;
     struct list idle; /* longest first */
     struct buf scratch;
+    struct random_pool random;
 };
 
 /* A topic's id is its key, byte by byte. */
@@ -123,9 +124,9 @@ static struct topic *topic_find(const struct topics *t, struct topic_id id)
 static struct topic *topic_new(struct topics *t, struct topic_id id)
 {
     struct topic *topic = xcalloc(1, sizeof *topic);
-    uint8_t random[EPOCH_BYTES / 2];
-    random_bytes(random, sizeof random);
-    hex_encode(random, sizeof random, topic->epoch);
+    uint64_t random = random_pool_u64(&t->random);
+    _Static_assert(sizeof random == EPOCH_BYTES / 2, "16 digits");
+    hex_encode(&random, sizeof random, topic->epoch);
     topic->id = key_of(id);
     list_init(&topic->watches);
     HASH_ADD(hh, t->table, id, sizeof topic->id, topic);

@@ -4,8 +4,8 @@
 
 #define RETENTION_BATCH "200" /* requests removed by one change */
 #define PROMPT_BYTES    300   /* request_row.prompt without its NUL */
-/* Of larger payloads lists show no prompt: parsing one holds up the whole transaction (1 ms a MiB).
- */
+/* Of larger payloads lists show none that would have to be parsed for: that holds up the whole
+ * transaction (1 ms a MiB). */
 #define PROMPT_FROM_BYTES ((size_t)1 << 20)
 #define KEY_COUNTER_BITS  15 /* below the milliseconds in a row key, see base/uuid.h */
 
@@ -66,13 +66,13 @@ static enum err put_result(struct db *db, int64_t key, const struct bytes *usage
     return query_run(q);
 }
 
-static enum err end_attempt(struct db *db, int64_t key, int64_t at_ms, const char *outcome)
+static enum err end_attempt(struct db *db, const struct change *c, const char *outcome)
 {
-    struct query *q = db_query(
-        db, "UPDATE attempt SET ended_ms = ?2, outcome = ?3 WHERE request_key = ?1"
-            " AND attempt = (SELECT attempt FROM request WHERE key = ?1) AND outcome = ''");
-    bind_i64(q, key);
-    bind_i64(q, at_ms);
+    struct query *q = db_query(db, "UPDATE attempt SET ended_ms = ?3, outcome = ?4"
+                                   " WHERE request_key = ?1 AND attempt = ?2 AND outcome = ''");
+    bind_i64(q, uuid_key(c->id));
+    bind_i64(q, c->attempt);
+    bind_i64(q, c->at_ms);
     bind_text(q, outcome);
     return query_run(q);
 }
@@ -124,12 +124,42 @@ static enum err insert_payload(struct db *db, int64_t key, const struct bytes *p
     return query_run(q);
 }
 
+/* The text of json after the start of its prompt, where that is what it begins with. */
+static bool skip_to_prompt(struct str json, struct str *rest)
+{
+    const struct str openings[] = {STR("{\"prompt\":\""), STR("{\"prompt\": \"")};
+    for (size_t i = 0; i < sizeof openings / sizeof openings[0]; i++) {
+        if (!str_starts(json, openings[i]))
+            continue;
+        *rest = str_slice(json.p + openings[i].n, json.n - openings[i].n);
+        return true;
+    }
+    return false;
+}
+
+/* The start of a prompt that opens the payload and has nothing escaped in it: most do, and it is
+ * had without parsing. (A member's name comes only once in a payload.) */
+static bool plain_prompt(struct str json, struct str *prompt)
+{
+    struct str rest;
+    if (!skip_to_prompt(json, &rest))
+        return false;
+    size_t n = 0;
+    while (n < rest.n && n <= PROMPT_BYTES && rest.p[n] != '"' && rest.p[n] != '\\')
+        n++;
+    if (n == rest.n || (n <= PROMPT_BYTES && rest.p[n] != '"'))
+        return false;
+    *prompt = utf8_start(str_slice(rest.p, n), PROMPT_BYTES);
+    return true;
+}
+
 /* The start of payload.prompt goes into a column of its own, so that lists need not open payloads.
  * It is a convenience: where it cannot be had, it is "". */
 static enum err put_payload(struct db *db, int64_t key, const struct bytes *payload)
 {
-    if (!payload || payload->n > PROMPT_FROM_BYTES)
-        return insert_payload(db, key, payload, STR(""));
+    struct str plain = STR("");
+    if (!payload || plain_prompt(bytes_str(payload), &plain) || payload->n > PROMPT_FROM_BYTES)
+        return insert_payload(db, key, payload, plain);
     struct query *q = db_query(db, "SELECT json_extract(?1, '$.prompt')"
                                    " WHERE json_type(?1, '$.prompt') = 'text'");
     bind_bytes(q, payload);
@@ -186,7 +216,7 @@ enum err write_request_queued(struct db *db, const struct change *c)
     bind_i64(q, c->waived);
     enum err e = write_found(db, query_run(q));
     if (!e)
-        e = end_attempt(db, uuid_key(c->id), c->at_ms, c->code);
+        e = end_attempt(db, c, c->code);
     if (!e)
         e = drop_text(db, uuid_key(c->id));
     return e;
@@ -230,7 +260,7 @@ enum err write_request_final(struct db *db, const struct change *c)
     if (!e)
         e = put_result(db, key, c->usage, c->message, c->result);
     if (!e)
-        e = end_attempt(db, key, c->at_ms, c->code[0] ? c->code : request_status_name(c->status));
+        e = end_attempt(db, c, c->code[0] ? c->code : request_status_name(c->status));
     return e;
 }
 

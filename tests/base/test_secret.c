@@ -179,6 +179,20 @@ static void secrets_are_compared_whole(void **state)
     assert_true(secret_eq(none, STR("")));
 }
 
+static void a_pool_never_gives_the_same_bytes_twice(void **state)
+{
+    (void)state;
+    struct random_pool pool = {0};
+    uint64_t seen[200], ored = 0;
+    for (size_t i = 0; i < 200; i++) {
+        seen[i] = random_pool_u64(&pool);
+        ored |= seen[i];
+        for (size_t j = 0; j < i; j++)
+            assert_true(seen[i] != seen[j]);
+    }
+    assert_true(ored == UINT64_MAX);
+}
+
 static void a_new_secret_is_32_random_bytes_as_base64url(void **state)
 {
     (void)state;
@@ -224,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_values_differ_and_keep_their_bound),
+        cmocka_unit_test(a_pool_never_gives_the_same_bytes_twice),
         cmocka_unit_test(a_password_verifies_and_another_does_not),
         cmocka_unit_test(the_empty_password_is_a_password),
         cmocka_unit_test(a_malformed_hash_verifies_nothing),

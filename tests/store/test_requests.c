@@ -154,6 +154,7 @@ static void requeued_request_loses_its_text_and_ends_the_attempt(void **state)
     bench_save(b, change_of_text(id, 0, "half"));
     struct change *c = change_new(CHANGE_REQUEST_QUEUED);
     c->id = id;
+    c->attempt = 1;
     c->lost = 1;
     c->waived = 3;
     c->at_ms = T0 + 2;
