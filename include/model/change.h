@@ -13,13 +13,13 @@ enum change_kind {
     CHANGE_REQUEST_ATTEMPT, /* id, attempt, at_ms, message (the app, in words): now processing
                                (started_ms of the first attempt is kept); stored text of earlier
                                attempts is dropped; an attempt row is added */
-    CHANGE_REQUEST_QUEUED, /* id, attempt, lost, waived, at_ms, code: back to the queue; text is dropped; the
-                              attempt row is ended */
-    CHANGE_REQUEST_TEXT,   /* id, attempt, offset, text: appended at offset */
-    CHANGE_REQUEST_FINAL,  /* id, status, attempt, text tail (offset), result, usage, code, message,
-                              at_ms */
-    CHANGE_REQUEST_USAGE,  /* id, usage: came after a cancel */
-    CHANGE_USER_PUT,       /* user: insert or replace by key */
+    CHANGE_REQUEST_QUEUED,  /* id, attempt, lost, waived, at_ms, code: back to the queue; text is
+                               dropped; the  attempt row is ended */
+    CHANGE_REQUEST_TEXT,    /* id, attempt, offset, text: appended at offset */
+    CHANGE_REQUEST_FINAL, /* id, status, attempt, text tail (offset), result, usage, code, message,
+                             at_ms */
+    CHANGE_REQUEST_USAGE, /* id, usage: came after a cancel */
+    CHANGE_USER_PUT,      /* user: insert or replace by key */
     CHANGE_SESSION_PUT,  /* session: insert or replace by key; the user's last_login_ms too when new
                           */
     CHANGE_SESSION_SEEN, /* key, at_ms */
