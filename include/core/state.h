@@ -44,7 +44,7 @@ struct session {
     struct person *person;
     int64_t seen_saved_ms;
     bool pending;
-    struct timer over_timer; /* when it expires */
+    struct timer over_timer; /* when it expires, or was unused for too long */
     struct list link;        /* of its person */
     UT_hash_handle hh, hh_hash;
 };

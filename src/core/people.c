@@ -90,17 +90,24 @@ static void session_end(struct relay *r, struct session *s)
     session_free(r, s);
 }
 
+/* The first moment at which it is over if it is not used again. */
+static int64_t over_at(const struct relay *r, const struct session *s)
+{
+    int64_t idle_ms = s->rec.seen_ms + (int64_t)r->limits.session_idle_ms + 1;
+    return idle_ms < s->rec.expires_ms ? idle_ms : s->rec.expires_ms;
+}
+
 void session_watch(struct relay *r, struct session *s)
 {
-    int64_t left_ms = s->rec.expires_ms - r->now.wall_ms;
+    int64_t left_ms = over_at(r, s) - r->now.wall_ms;
     timer_set(r, &s->over_timer, r->now.mono_ms + (left_ms > 0 ? (uint64_t)left_ms : 0));
 }
 
 static void over_timer_fired(struct relay *r, struct timer *t)
 {
     struct session *s = CONTAINER_OF(t, struct session, over_timer);
-    if (s->rec.expires_ms > r->now.wall_ms)
-        session_watch(r, s); /* the wall clock was set back */
+    if (over_at(r, s) > r->now.wall_ms)
+        session_watch(r, s); /* used since then, or the wall clock was set back */
     else
         session_end(r, s);
 }
@@ -146,8 +153,7 @@ unsigned admins_but(const struct relay *r, const struct person *but)
 
 static bool too_old(const struct relay *r, const struct session *s)
 {
-    return s->rec.expires_ms <= r->now.wall_ms ||
-           r->now.wall_ms - s->rec.seen_ms > (int64_t)r->limits.session_idle_ms;
+    return over_at(r, s) <= r->now.wall_ms;
 }
 
 static bool session_over(const struct relay *r, const struct session *s)

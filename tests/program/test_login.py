@@ -8,6 +8,7 @@ from relay import PASSWORD, Person, relay_fixture, until
 MANY = {"login_failures_account": 1000, "login_failures_address": 10000}
 server, r = relay_fixture("server", limits=MANY)
 lock_server, locking = relay_fixture("lock_server")
+idle_server, idle = relay_fixture("idle_server", limits={**MANY, "session_idle_ms": 1500})
 short_server, short = relay_fixture("short_server", limits={**MANY, "session_ms": 2000})
 
 WRONG = "Invalid username or password"
@@ -203,6 +204,21 @@ def test_a_log_in_expires_and_its_sockets_close(short):
     assert tab.closed() == 4502
     until(lambda: person.get("/").status_code == 302)
     assert short.refusal("/ws/client", {"Cookie": person.cookie, "Origin": short.url}) == 401
+
+
+def test_a_log_in_unused_for_too_long_ends_and_its_sockets_close(idle):
+    """Without waiting for somebody to come with the cookie."""
+    idle.ann
+    assert Person(idle, "ann").login().tab().closed() == 4502
+
+
+def test_a_log_in_that_is_used_does_not_end(idle):
+    idle.ann
+    person, other = Person(idle, "ann").login(), Person(idle, "ann").login().tab()
+    tab = person.tab()
+    until(lambda: person.get("/").status_code == 200 and other.ws.closed)  # the other one's has ended meanwhile
+    tab.sync()
+    assert person.get("/").status_code == 200
 
 
 # ---- guessing ----
