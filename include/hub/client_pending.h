@@ -24,6 +24,8 @@ void pending_clear(struct pending_list *p);
 void pending_add(struct pending_list *p, const struct client_msg *m);
 /* The oldest of that topic, taken out; false when there is none. */
 bool pending_take(struct pending_list *p, struct topic_id topic, struct pending *out);
+/* True when one of that topic awaits its answer and was not unsubscribed since. */
+bool pending_has(const struct pending_list *p, struct topic_id topic);
 void pending_drop(struct pending_list *p, struct topic_id topic); /* marks all of that topic */
 
 #endif

@@ -56,6 +56,16 @@ bool pending_take(struct pending_list *list, struct topic_id topic, struct pendi
     return false;
 }
 
+bool pending_has(const struct pending_list *list, struct topic_id topic)
+{
+    LIST_EACH ((struct list *)&list->list, it) {
+        const struct pending *p = pending_of(it);
+        if (is_of(p, topic) && !p->dropped)
+            return true;
+    }
+    return false;
+}
+
 void pending_drop(struct pending_list *list, struct topic_id topic)
 {
     LIST_EACH (&list->list, it) {

@@ -171,15 +171,23 @@ static bool may_subscribe(const struct client_socket *s, struct topic_id topic)
     return s->pending.count + s->watcher.count < max || watcher_watches(&s->watcher, topic);
 }
 
+static void refuse_subscribe(struct client_socket *s, const struct client_msg *m, struct str why)
+{
+    send_out(s, &(struct client_out){.kind = CLIENT_OUT_ERROR,
+                                     .topic = m->topic,
+                                     .topic_text = m->topic_text,
+                                     .code = ERR_RATE_LIMITED,
+                                     .message = why});
+}
+
 static void on_subscribe(struct client_socket *s, const struct client_msg *m)
 {
+    if (m->topic_known && pending_has(&s->pending, m->topic)) {
+        refuse_subscribe(s, m, STR("This topic is being subscribed to already"));
+        return;
+    }
     if (m->topic_known && !may_subscribe(s, m->topic)) {
-        send_out(s,
-                 &(struct client_out){.kind = CLIENT_OUT_ERROR,
-                                      .topic = m->topic,
-                                      .topic_text = m->topic_text,
-                                      .code = ERR_RATE_LIMITED,
-                                      .message = STR("This connection watches too many topics")});
+        refuse_subscribe(s, m, STR("This connection watches too many topics"));
         return;
     }
     if (m->topic_known)

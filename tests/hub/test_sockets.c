@@ -321,6 +321,24 @@ static void unsubscribing_before_the_answer_ends_the_watch(void **state)
     assert_int_equal(w->count, 3);
 }
 
+static void a_second_subscribe_before_the_answer_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct websocket *w = open_socket(f, CLIENT MINE);
+    websocket_say(w, SUBSCRIBE);
+    for (int i = 0; i < 3; i++) {
+        websocket_say(w, SUBSCRIBE);
+        assert_non_null(strstr(websocket_last(w), "\"rate_limited\""));
+        assert_non_null(strstr(websocket_last(w), TOPIC));
+        assert_int_equal(app_told_count(&f->app, EVENT_CLIENT_MESSAGE), 1);
+    }
+    answer_subscribed(f, 1);
+    assert_non_null(strstr(websocket_last(w), "\"subscribed\""));
+    assert_int_equal(app_told_count(&f->app, EVENT_UNWATCH), 0);
+    websocket_say(w, SUBSCRIBE); /* it may ask again, for the state */
+    assert_int_equal(app_told_count(&f->app, EVENT_CLIENT_MESSAGE), 2);
+}
+
 /* The value of a string member that occurs once. */
 static void copy_member(char *out, size_t out_bytes, const char *text, const char *start)
 {
@@ -453,6 +471,7 @@ int main(void)
         TEST(a_subscriber_gets_state_then_events),
         TEST(the_core_counts_each_socket_once),
         TEST(unsubscribing_before_the_answer_ends_the_watch),
+        TEST(a_second_subscribe_before_the_answer_is_refused),
         TEST(who_comes_back_is_sent_what_was_missed),
         TEST(a_refused_subscribe_is_forgotten),
         TEST(a_socket_watches_so_many_topics),
