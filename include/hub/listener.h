@@ -1,5 +1,5 @@
 /* Listening sockets: binds them and accepts, a bounded number a turn, with a rest when descriptors
- * run out. Hub thread only. */
+ * run short. Hub thread only. */
 #ifndef HUB_LISTENER_H
 #define HUB_LISTENER_H
 
@@ -12,8 +12,17 @@ struct listeners;
 /* fd is the callee's, non-blocking. */
 typedef void listener_accepted(void *ctx, int fd, struct address peer);
 
+/* What accepts and for whom. */
+struct listener_calls {
+    listener_accepted *accepted;
+    size_t (*open)(void *ctx); /* how many of those that were accepted are still open */
+    void *ctx;
+};
+
+/* spare: so many descriptors are left to the rest of the process (but never more than half of
+ * them); further clients wait in the kernel until others leave. */
 struct listeners *listeners_new(struct event_base *base, struct timers *timers,
-                                listener_accepted *accepted, void *ctx);
+                                const struct listener_calls *calls, size_t spare);
 /* Stops listening. NULL is fine. */
 void listeners_free(struct listeners *l);
 /* See edge_listen. url gets scheme://HOST:PORT. */

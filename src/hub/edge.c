@@ -6,7 +6,15 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define SCRATCH_MAX (1024 * 1024)
+#define SCRATCH_MAX    (1024 * 1024)
+#define SPARE_FILES    64 /* descriptors that clients never get: database, control socket, log */
+#define SPARE_A_THREAD 8  /* and more for each web thread: its link, its reader, files */
+
+static size_t open_conns(void *ctx)
+{
+    const struct edge *e = ctx;
+    return e->stats.connections;
+}
 
 enum err edge_new(struct edge **out, const struct edge_config *config, struct buf *why)
 {
@@ -32,7 +40,10 @@ enum err edge_new(struct edge **out, const struct edge_config *config, struct bu
     buf_init(&edge->scratch, SCRATCH_MAX);
     timers_init(&edge->timers, config->base);
     stream_loop_init(&edge->streams, config->base);
-    edge->listeners = listeners_new(config->base, &edge->timers, edge_conn_accept, edge);
+    edge->listeners = listeners_new(
+        config->base, &edge->timers,
+        &(struct listener_calls){.accepted = edge_conn_accept, .open = open_conns, .ctx = edge},
+        SPARE_FILES + SPARE_A_THREAD * (size_t)config->limits->web_threads);
     *out = edge;
     return OK;
 }

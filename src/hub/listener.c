@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,8 +33,8 @@ struct listeners {
     struct timer rest;
     uint64_t say_ms; /* not before */
     struct list list;
-    listener_accepted *accepted;
-    void *ctx;
+    struct listener_calls calls;
+    size_t spare;
 };
 
 /* ---- accepting ---- */
@@ -45,11 +46,11 @@ static void on_rested(struct timer *t)
         event_add(&CONTAINER_OF(it, struct listener, node)->event, NULL);
 }
 
-static void rest(struct listeners *all)
+static void rest(struct listeners *all, const char *why)
 {
     uint64_t now = timers_now();
     if (now >= all->say_ms) {
-        log_warn("edge", "cannot accept connections: %s", strerror(errno));
+        log_warn("edge", "cannot accept connections: %s", why);
         all->say_ms = now + SAY_MS;
     }
     LIST_EACH (&all->list, it)
@@ -57,21 +58,37 @@ static void rest(struct listeners *all)
     timers_set(all->timers, &all->rest, now + REST_MS);
 }
 
+/* How many connections may be open. The limit may be changed from outside (prlimit). */
+static size_t most_open(const struct listeners *all)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r))
+        return SIZE_MAX;
+    size_t files = (size_t)r.rlim_cur;
+    return files - (all->spare < files / 2 ? all->spare : files / 2);
+}
+
 static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
     struct listener *l = arg;
+    const struct listener_calls *calls = &l->all->calls;
+    size_t most = most_open(l->all);
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        if (calls->open(calls->ctx) >= most) {
+            rest(l->all, "too many are open for the limit of open files");
+            return;
+        }
         struct sockaddr_storage peer = {0};
         socklen_t size = sizeof peer;
         struct sockaddr *sa = (struct sockaddr *)(void *)&peer;
         int accepted = accept4(fd, sa, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (accepted >= 0) {
-            l->all->accepted(l->all->ctx, accepted, address_of(sa));
+            calls->accepted(calls->ctx, accepted, address_of(sa));
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            rest(l->all);
+            rest(l->all, strerror(errno));
         if (errno != EINTR && errno != ECONNABORTED)
             return;
     }
@@ -226,10 +243,10 @@ enum err listeners_add(struct listeners *l, const char *scheme, const char *addr
 /* ---- life ---- */
 
 struct listeners *listeners_new(struct event_base *base, struct timers *timers,
-                                listener_accepted *accepted, void *ctx)
+                                const struct listener_calls *calls, size_t spare)
 {
     struct listeners *l = xcalloc(1, sizeof *l);
-    *l = (struct listeners){.base = base, .timers = timers, .accepted = accepted, .ctx = ctx};
+    *l = (struct listeners){.base = base, .timers = timers, .calls = *calls, .spare = spare};
     l->rest.due = on_rested;
     list_init(&l->list);
     return l;
