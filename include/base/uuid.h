@@ -28,6 +28,7 @@ struct uuid_gen {
 struct uuid uuid_next(struct uuid_gen *gen, int64_t wall_ms, uint64_t random);
 /* The row key of an id made by uuid_next; never negative. */
 int64_t uuid_key(struct uuid id);
+int64_t uuid_ms(struct uuid id); /* the wall milliseconds in it */
 void uuid_format(struct uuid id, char out[UUID_TEXT_BYTES]);
 /* 36 characters, either case of hex. Any version is taken. ERR_SYNTAX. */
 MUST_USE enum err uuid_parse(struct str s, struct uuid *out);

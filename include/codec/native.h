@@ -31,9 +31,10 @@ void native_release(struct native_decoder *d);
  * person. Strings in out are borrowed from text and d until the next decode. A missing `space_name`
  * or `token` in register is no failure: the fields are "". */
 MUST_USE enum err native_decode_app(struct native_decoder *d, struct str text, struct app_msg *out);
-/* submit with idempotency_key: ERR_BAD_MESSAGE (not built yet), never ignored. A topic that is no
- * topic decodes with topic_known false. submit's payload must be an object of at most
- * limits.payload_bytes (ERR_TOO_LARGE); its `prompt`, when there, a string (ERR_INPUT_REFUSED). */
+/* A topic that is no topic decodes with topic_known false. submit's idempotency_key, when there,
+ * has 1 to limits.idempotency_key_bytes visible ASCII characters (else ERR_BAD_MESSAGE). submit's
+ * payload must be an object of at most limits.payload_bytes (ERR_TOO_LARGE); its `prompt`, when
+ * there, a string (ERR_INPUT_REFUSED). */
 MUST_USE enum err native_decode_client(struct native_decoder *d, struct str text,
                                        struct client_msg *out);
 

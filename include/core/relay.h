@@ -57,6 +57,7 @@ struct event {
     bool clean;
     /* client */
     const struct client_msg *client_msg;
+    const struct hash *payload_hash; /* of a submit with an idempotency key */
     const struct identity *who;
     struct topic_id topic;
     uint64_t random; /* 8 fresh random bytes with every submit, register and command: ids are made
@@ -119,15 +120,16 @@ void relay_free(struct relay *r);
 void relay_set_limits(struct relay *r, const struct limits *limits);
 
 /* Restoring what was stored, before the first step: users and spaces first, then tokens, sessions,
- * settings, then unfinished requests in the order of their keys. A request that was processing
- * waits for its app as a lease without a connection (the app's instance is not stored: any app with
- * a valid token of its space may resume it by naming request and attempt). Records are copied;
- * bytes are counted up. */
+ * settings, idempotency keys (the oldest first), then unfinished requests in the order of their
+ * keys. A request that was processing waits for its app as a lease without a connection (the app's
+ * instance is not stored: any app with a valid token of its space may resume it by naming request
+ * and attempt). Records are copied; bytes are counted up. */
 void relay_restore_user(struct relay *r, const struct user_record *u);
 void relay_restore_space(struct relay *r, const struct space_record *s);
 void relay_restore_token(struct relay *r, const struct token_record *t);
 void relay_restore_session(struct relay *r, const struct session_record *s);
 void relay_restore_setting(struct relay *r, const struct setting_record *s);
+void relay_restore_idempotency(struct relay *r, const struct idempotency_record *k);
 void relay_restore_request(struct relay *r, const struct request_record *q);
 
 void relay_step(struct relay *r, const struct event *e, struct now now, struct effects *out);

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "core/idempotency.h"
 #include "core/looks.h"
 #include "core/queue.h"
 #include "core/relay.h"
@@ -34,6 +35,9 @@ struct person {
     const struct user_record *changing; /* the row that is being saved; NULL = none */
     bool counted_admin;                 /* in relay.admins */
     uint32_t unfinished;                /* requests */
+    uint64_t rate_full_us;              /* when a minute's requests are there for them again */
+    struct list keys;                   /* idempotency keys, the oldest first */
+    uint64_t key_count;
     struct list sessions;
     UT_hash_handle hh, hh_name;
 };
@@ -132,6 +136,8 @@ enum saving { SAVING_NOTHING, SAVING_NEW, SAVING_ATTEMPT, SAVING_QUEUED, SAVING_
 
 enum cause { BY_APP, BY_PERSON, BY_RELAY };
 
+#define WAITERS_MAX 64
+
 /* Where an answer goes: a socket or a ticket. */
 struct waiter {
     uint64_t conn, ticket;
@@ -158,7 +164,8 @@ struct request {
     struct ending end; /* while saving QUEUED or FINAL, or waiting to try that again */
     bool end_wanted; /* end is to be saved (again) when the timer fires or the present save is done
                       */
-    struct waiter *waiters; /* of a submit or of cancels */
+    struct waiter *waiters;          /* of submits or of cancels */
+    struct idempotency *idempotency; /* while it is being saved, when it was submitted with a key */
     bool cancel_wanted;
     bool lingering; /* final for people, but its slot is still taken */
     bool restored;  /* a lease from before the relay's start */
@@ -280,6 +287,8 @@ struct relay {
     struct app_conn *apps;
     struct request *requests;
     struct setting *settings;
+    struct idempotency *keys;
+    struct list keys_by_age;
     struct save *saves;
     struct list saves_in_order;
     struct list sure; /* changes that must be saved in the end */
@@ -288,7 +297,7 @@ struct relay {
     uint64_t next_save, next_load;
     uint64_t no_match_until_ms; /* the store has failed: no new attempts before then */
     struct heap timers;
-    struct timer admin_timer, hourly_timer, wake_timer;
+    struct timer admin_timer, hourly_timer, wake_timer, keys_timer;
     unsigned admin_watchers;
     struct list to_match;  /* spaces */
     struct list to_show;   /* spaces that may have become connected or disconnected */
@@ -334,11 +343,17 @@ void request_dequeue(struct relay *r, struct request *q);
 struct save *request_save(struct relay *r, struct request *q, struct change *c,
                           void (*done)(struct relay *, struct save *, enum err));
 void request_clear_attempt(struct relay *r, struct request *q);
-void waiter_add(struct request *q, uint64_t conn, uint64_t ticket, struct str ref);
+/* False, and nobody was added: WAITERS_MAX wait already. */
+MUST_USE bool waiter_add(struct request *q, uint64_t conn, uint64_t ticket, struct str ref);
+
+/* idempotency.c */
+void keys_timer_fired(struct relay *r, struct timer *t);
 
 /* submit.c */
 void submit_message(struct relay *r, const struct event *e);
 void submit_command(struct relay *r, const struct event *e);
+
+/* cancel.c */
 void cancel_message(struct relay *r, const struct event *e);
 void cancel_command(struct relay *r, const struct event *e);
 void cancel_loaded(struct relay *r, const struct load *l, enum err err,

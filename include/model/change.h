@@ -8,8 +8,9 @@
 #include "model/record.h"
 
 enum change_kind {
-    CHANGE_REQUEST_NEW,     /* request: the whole row, status queued; or processing, when an app had
-                               a free slot for it: then with attempt, at_ms and message as below */
+    CHANGE_REQUEST_NEW, /* request: the whole row, status queued; or processing, when an app had a
+                           free slot for it: then with attempt, at_ms and message as below.
+                           idempotency, or NULL */
     CHANGE_REQUEST_ATTEMPT, /* id, attempt, at_ms, message (the app, in words): now processing
                                (started_ms of the first attempt is kept); stored text of earlier
                                attempts is dropped; an attempt row is added */
@@ -30,6 +31,7 @@ enum change_kind {
     CHANGE_SETTING_PUT,  /* setting */
     CHANGE_AUDIT,        /* audit alone */
     CHANGE_RETENTION,    /* at_ms: remove a small batch of requests finished before it */
+    CHANGE_KEYS_EXPIRED, /* key: remove the idempotency keys of the requests up to that one */
     CHANGE__MAX
 };
 
@@ -47,6 +49,7 @@ struct change {
     char code[32];
     /* whole rows, heap, owned */
     struct request_record *request;
+    struct idempotency_record *idempotency;
     struct user_record *user;
     struct session_record *session;
     struct space_record *space;

@@ -34,8 +34,9 @@ enum command_kind {
     CMD_SESSION_CLOSE,  /* session key in `key`; only the actor's own unless admin */
     CMD_SESSION_OTHERS, /* all of the actor's sessions but `key` */
     CMD_SETTING_SET,    /* setting */
-    CMD_SUBMIT,         /* user_key, id: space, payload. The reply's id is the request's */
-    CMD_CANCEL,         /* user_key, id: request */
+    CMD_SUBMIT,        /* user_key, id: space, payload; idempotency_key and payload_hash, or "". The
+                          reply's id is the request's */
+    CMD_CANCEL,        /* user_key, id: request */
     CMD_REQUEST_LOOK,  /* id: request, user.name: whose; an admin is going to read it. Answered when
                           that is in the audit log */
     CMD_QUERY_SPACES,  /* reply: spaces[] */
@@ -69,6 +70,8 @@ struct command {
     struct token_record token;
     struct setting_record setting;
     struct bytes *payload; /* owned */
+    char idempotency_key[IDEMPOTENCY_KEY_BYTES];
+    struct hash payload_hash;
 };
 
 struct app_view {

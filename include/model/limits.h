@@ -44,6 +44,10 @@
     X(inner_timeout_ms, 30000, 100, 600000, "time for a web thread to answer")                     \
     X(queue_per_space, 10000, 1, 10000000, "requests waiting in one space")                        \
     X(unfinished_per_person, 100, 1, 1000000, "unfinished requests of one person")                 \
+    X(requests_per_minute, 600, 0, 1000000, "requests of one person a minute (0: no limit)")       \
+    X(idempotency_ms, 86400000, 1000, 2592000000, "an idempotency key stands for its request")     \
+    X(idempotency_key_bytes, 128, 1, 128, "an idempotency key")                                    \
+    X(idempotency_keys_per_person, 100000, 1, 10000000, "idempotency keys of one person in use")   \
     X(saves_pending, 65536, 1, 10000000, "saves under way before submits are refused")             \
     X(save_age_ms, 5000, 100, 600000, "age of the oldest save before submits are refused")         \
     X(text_save_ms, 500, 10, 60000, "streamed text is saved every")                                \

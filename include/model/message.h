@@ -121,10 +121,12 @@ struct client_msg {
     bool has_since;
     uint64_t since;
     struct str epoch;
-    struct str space;       /* submit: its name */
-    struct str payload;     /* raw JSON object */
-    struct str ref;         /* echoed; "" when none */
-    struct uuid request_id; /* cancel */
+    struct str space;   /* submit: its name */
+    struct str payload; /* raw JSON object */
+    struct str ref;     /* echoed; "" when none */
+    bool has_idempotency_key;
+    struct str idempotency_key; /* submit: at most IDEMPOTENCY_KEY_BYTES - 1; "" when none */
+    struct uuid request_id;     /* cancel */
 };
 
 /* ---- what watchers see ---- */

@@ -108,6 +108,15 @@ struct request_record {
     int64_t created_ms, started_ms, finished_ms;
 };
 
+/* A person's idempotency key and the submit that it stands for. */
+#define IDEMPOTENCY_KEY_BYTES 129
+struct idempotency_record {
+    struct uuid request_id;
+    int64_t user_key, space_key;
+    struct hash hash; /* of the payload */
+    char name[IDEMPOTENCY_KEY_BYTES];
+};
+
 void request_record_release(struct request_record *r);
 
 struct audit_record {

@@ -18,7 +18,8 @@
 #define TOKEN_COLUMNS                                                                              \
     "id, space_key, note, created_by, created_ms, "                                                \
     "expires_ms, revoked_ms, used_ms"
-#define SETTING_COLUMNS "name, value"
+#define SETTING_COLUMNS     "name, value"
+#define IDEMPOTENCY_COLUMNS "request_id, user_key, space_key, name, hash"
 #define REQUEST_COLUMNS                                                                            \
     "q.id, q.space_key, q.user_key, q.username, q.status, q.attempt, q.lost, q.waived, q.turn, "   \
     "q.error_code, q.created_ms, q.started_ms, q.finished_ms, p.json, r.usage, r.error_message, "  \
@@ -30,6 +31,7 @@ bool rows_session(struct query *q, struct session_record *out);
 bool rows_space(struct query *q, struct space_record *out);
 bool rows_token(struct query *q, struct token_record *out);
 bool rows_setting(struct query *q, struct setting_record *out);
+bool rows_idempotency(struct query *q, struct idempotency_record *out);
 /* One column: a status by its name. */
 enum request_status rows_status(struct query *q);
 /* All but the text. out owns its parts also when false is returned: release it. */

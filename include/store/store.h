@@ -39,6 +39,7 @@ struct store_visitor {
     void (*session)(void *ctx,
                     const struct session_record *); /* of all; the core drops the ended ones */
     void (*setting)(void *ctx, const struct setting_record *);
+    void (*idempotency)(void *ctx, const struct idempotency_record *); /* ascending requests */
     void (*request)(void *ctx,
                     const struct request_record *); /* queued and processing, ascending keys */
 };

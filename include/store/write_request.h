@@ -16,5 +16,6 @@ MUST_USE enum err write_request_text(struct db *db, const struct change *c);
 MUST_USE enum err write_request_final(struct db *db, const struct change *c);
 MUST_USE enum err write_request_usage(struct db *db, const struct change *c);
 MUST_USE enum err write_retention(struct db *db, const struct change *c);
+MUST_USE enum err write_keys_expired(struct db *db, const struct change *c);
 
 #endif

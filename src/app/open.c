@@ -87,6 +87,11 @@ static void restore_setting(void *ctx, const struct setting_record *s)
     app_apply_setting(ctx, s);
 }
 
+static void restore_idempotency(void *ctx, const struct idempotency_record *k)
+{
+    relay_restore_idempotency(((struct app *)ctx)->relay, k);
+}
+
 static void restore_request(void *ctx, const struct request_record *q)
 {
     relay_restore_request(((struct app *)ctx)->relay, q);
@@ -100,6 +105,7 @@ static enum err load_all(struct app *a, struct buf *why)
                               .token = restore_token,
                               .session = restore_session,
                               .setting = restore_setting,
+                              .idempotency = restore_idempotency,
                               .request = restore_request};
     enum err e = store_load(a->store, &v);
     if (e)

@@ -41,6 +41,11 @@ int64_t uuid_key(struct uuid id)
     return (int64_t)(ms << COUNTER_BITS | counter);
 }
 
+int64_t uuid_ms(struct uuid id)
+{
+    return uuid_key(id) >> COUNTER_BITS;
+}
+
 /* The bytes of the text's five groups. */
 static const struct {
     size_t text_at, byte_at, bytes;

@@ -40,17 +40,32 @@ static enum err check_payload(struct native_reading *r, struct str payload)
     return OK;
 }
 
+static enum err check_key(struct native_reading *r, const struct client_msg *m)
+{
+    struct str key = m->idempotency_key;
+    uint64_t max = r->d->limits->idempotency_key_bytes;
+    bool good = key.n > 0 && key.n <= max;
+    for (size_t i = 0; good && i < key.n; i++)
+        good = key.p[i] > ' ' && key.p[i] < 0x7f;
+    if (good || !m->has_idempotency_key)
+        return OK;
+    return native_refuse(r->d, ERR_BAD_MESSAGE,
+                         "field `idempotency_key` must have 1 to %llu visible ASCII characters",
+                         (unsigned long long)max);
+}
+
 static enum err decode_submit(struct native_reading *r, struct client_msg *out)
 {
     static const struct field fields[] = {
         {"space", FIELD_STRING, true, AT(space), NO_FLAG, 0, 0},
         {"payload", FIELD_OBJECT, true, AT(payload), NO_FLAG, 0, 0},
         {"ref", FIELD_STRING, false, AT(ref), NO_FLAG, 0, REF_BYTES - 1},
+        {"idempotency_key", FIELD_STRING, false, AT(idempotency_key), AT(has_idempotency_key), 0,
+         0},
     };
-    const struct json_member *key = json_scan_member(&r->scan, STR("idempotency_key"));
-    if (key && key->kind != JSON_NULL)
-        return native_refuse(r->d, ERR_BAD_MESSAGE, "field `idempotency_key` is not supported yet");
     enum err e = native_read(r, WHOLE_MESSAGE, fields, COUNT(fields), out);
+    if (!e)
+        e = check_key(r, out);
     return e ? e : check_payload(r, out->payload);
 }
 

@@ -14,14 +14,17 @@ static void ending_clear(struct ending *e)
 
 void waiters_answer(struct relay *r, struct request *q, enum err code, const char *message)
 {
+    uint64_t retry_ms = code == ERR_STORE_UNAVAILABLE ? r->limits.save_retry_ms : 0;
     while (q->waiters) {
         struct waiter *w = q->waiters;
         q->waiters = w->next;
         if (w->ticket) {
-            reply_send(r, w->ticket, code, message)->id = q->rec.id;
+            struct reply *reply = reply_send(r, w->ticket, code, message);
+            reply->id = q->rec.id;
+            reply->retry_after_ms = retry_ms;
         } else if (code) {
             send_client_error(r, w->conn, relay_text(r, "%s", w->ref), code, str_of(message),
-                              code == ERR_STORE_UNAVAILABLE ? r->limits.save_retry_ms : 0);
+                              retry_ms);
         } else {
             struct effect *x = effect_new(r, EFFECT_CLIENT_SEND);
             x->conn = w->conn;

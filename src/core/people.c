@@ -39,6 +39,7 @@ struct person *person_new(struct relay *r, const struct user_record *rec)
     p->key = uuid_key(rec->id);
     fold(p->folded, rec->name);
     list_init(&p->sessions);
+    list_init(&p->keys);
     HASH_ADD(hh, r->people, key, sizeof p->key, p);
     HASH_ADD_KEYPTR(hh_name, r->people_by_name, p->folded, strlen(p->folded), p);
     return p;

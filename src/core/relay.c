@@ -135,9 +135,11 @@ struct relay *relay_new(const struct limits *limits)
     list_init(&r->graveyard);
     list_init(&r->saves_in_order);
     list_init(&r->sure);
+    list_init(&r->keys_by_age);
     r->admin_timer.fire = admin_timer_fired;
     r->hourly_timer.fire = hourly_timer_fired;
     r->wake_timer.fire = wake_timer_fired;
+    r->keys_timer.fire = keys_timer_fired;
     return r;
 }
 
@@ -214,6 +216,7 @@ void relay_free(struct relay *r)
     if (!r)
         return;
     bury(r);
+    idempotency_free_all(r);
     free_saves(r);
     sure_free_all(r);
     free_objects(r);
@@ -287,6 +290,7 @@ static void step_listening(struct relay *r, const struct event *e)
     struct session *s, *s_tmp;
     HASH_ITER (hh, r->sessions, s, s_tmp)
         session_watch(r, s);
+    idempotency_listening(r);
     turns_go_on(r);
     end_requests_of_removed_spaces(r);
     timer_set(r, &r->hourly_timer, r->now.mono_ms + RETENTION_MS);

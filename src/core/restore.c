@@ -38,6 +38,12 @@ void relay_restore_session(struct relay *r, const struct session_record *s)
         session_new(r, p, s);
 }
 
+void relay_restore_idempotency(struct relay *r, const struct idempotency_record *k)
+{
+    seen_id(r, k->request_id);
+    idempotency_restore(r, k);
+}
+
 void relay_restore_setting(struct relay *r, const struct setting_record *s)
 {
     struct setting *setting = xcalloc(1, sizeof *setting);

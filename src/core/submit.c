@@ -1,9 +1,20 @@
-/* From a person's wish to a request on disk and in the queue; and the wish to cancel it. */
+/* From a person's wish to a request on disk and in the queue. */
 #include "core/state.h"
 
 #include <stdlib.h>
 
 #define OVERLOAD_RETRY_MS 1000
+#define MINUTE_US         UINT64_C(60000000)
+
+/* A wish to have a request: from a socket or from a page. */
+struct wish {
+    struct person *person;
+    struct space *space;
+    struct str payload, key; /* key "" = none */
+    const struct hash *hash; /* of the payload, when there is a key */
+    uint64_t conn, ticket;
+    struct str ref;
+};
 
 /* Why a submit is refused. */
 struct refusal {
@@ -19,40 +30,94 @@ static enum err refuse(struct refusal *why, enum err code, struct str message,
     return code;
 }
 
-static enum err check_person(struct relay *r, struct person *p, struct space *s,
-                             struct refusal *why)
+/* ---- how often ---- */
+
+/* The person's bucket holds a minute's requests and fills up within one. */
+static uint64_t rate_step_us(const struct relay *r)
 {
+    return r->limits.requests_per_minute ? MINUTE_US / r->limits.requests_per_minute : 0;
+}
+
+static uint64_t rate_full_us(const struct relay *r, const struct person *p)
+{
+    uint64_t now_us = r->now.mono_ms * 1000;
+    return p->rate_full_us > now_us ? p->rate_full_us : now_us;
+}
+
+static uint64_t rate_wait_ms(const struct relay *r, const struct person *p)
+{
+    uint64_t step = rate_step_us(r);
+    uint64_t full_us = rate_full_us(r, p) + step, end_us = r->now.mono_ms * 1000 + MINUTE_US;
+    return step && full_us > end_us ? (full_us - end_us + 999) / 1000 : 0;
+}
+
+static uint64_t space_wait_ms(struct relay *r, const struct person *p, struct space *s)
+{
+    if (!s->rec.rate_limit_s)
+        return 0;
+    const struct standing *st = space_standing(r, s, p->key);
+    uint64_t free_at = st->last_submit_ms + (uint64_t)s->rec.rate_limit_s * 1000;
+    return st->submitted && r->now.mono_ms < free_at ? free_at - r->now.mono_ms : 0;
+}
+
+static void note_submit(struct relay *r, struct person *p, struct space *s)
+{
+    struct standing *st = space_standing(r, s, p->key);
+    st->last_submit_ms = r->now.mono_ms;
+    st->submitted = true;
+    p->rate_full_us = rate_full_us(r, p) + rate_step_us(r);
+}
+
+/* It was not accepted after all, and does not count. */
+static void take_note_back(struct relay *r, struct person *p, struct space *s)
+{
+    uint64_t step = rate_step_us(r);
+    space_standing(r, s, p->key)->submitted = false;
+    p->rate_full_us -= p->rate_full_us > step ? step : p->rate_full_us;
+}
+
+/* ---- whether ---- */
+
+static enum err check_person(struct relay *r, const struct wish *w, struct refusal *why)
+{
+    struct person *p = w->person;
     if (p->unfinished >= r->limits.unfinished_per_person)
         return refuse(why, ERR_RATE_LIMITED,
                       relay_text(r, "You have %u unfinished requests, which is the most at a time",
                                  p->unfinished),
                       OVERLOAD_RETRY_MS);
-    if (!s->rec.rate_limit_s)
-        return OK;
-    struct standing *st = space_standing(r, s, p->key);
-    uint64_t free_at = st->last_submit_ms + (uint64_t)s->rec.rate_limit_s * 1000;
-    if (!st->submitted || r->now.mono_ms >= free_at)
-        return OK;
-    uint64_t wait = free_at - r->now.mono_ms;
-    return refuse(why, ERR_RATE_LIMITED,
-                  relay_text(r, "Too many requests, try again in %llu s",
-                             (unsigned long long)((wait + 999) / 1000)),
-                  wait);
+    uint64_t wait_ms = rate_wait_ms(r, p), space_ms = space_wait_ms(r, p, w->space);
+    if (space_ms > wait_ms)
+        wait_ms = space_ms;
+    if (wait_ms)
+        return refuse(why, ERR_RATE_LIMITED,
+                      relay_text(r, "Too many requests, try again in %llu s",
+                                 (unsigned long long)((wait_ms + 999) / 1000)),
+                      wait_ms);
+    if (w->key.n && (wait_ms = idempotency_wait(r, p)))
+        return refuse(why, ERR_RATE_LIMITED, STR("You have too many idempotency keys in use"),
+                      wait_ms);
+    return OK;
 }
 
-static enum err check_submit(struct relay *r, struct person *p, struct space *s, struct str payload,
-                             struct refusal *why)
+static enum err check_subject(const struct wish *w, struct refusal *why)
 {
+    if (!w->space || w->space->pending || w->space->removed)
+        return refuse(why, ERR_NOT_FOUND, STR("Space not found"), 0);
+    if (!w->person || w->person->rec.disabled)
+        return refuse(why, ERR_FORBIDDEN, STR("Your account is disabled"), 0);
+    return OK;
+}
+
+static enum err check_submit(struct relay *r, const struct wish *w, struct refusal *why)
+{
+    struct space *s = w->space;
     if (r->shutting_down)
         return refuse(why, ERR_SHUTTING_DOWN, STR("The relay is going down; try again in a moment"),
                       OVERLOAD_RETRY_MS);
-    if (!s || s->pending || s->removed)
-        return refuse(why, ERR_NOT_FOUND, STR("Space not found"), 0);
-    if (!p || p->rec.disabled)
-        return refuse(why, ERR_FORBIDDEN, STR("Your account is disabled"), 0);
     if (!s->app_count && !s->rec.queue_offline)
         return refuse(why, ERR_APP_DISCONNECTED, STR("Remote app not connected"), 0);
-    if (payload.n > r->limits.payload_bytes)
+    if (w->payload.n > r->limits.payload_bytes)
         return refuse(why, ERR_TOO_LARGE,
                       relay_text(r, "The payload is larger than %llu bytes",
                                  (unsigned long long)r->limits.payload_bytes),
@@ -63,36 +128,90 @@ static enum err check_submit(struct relay *r, struct person *p, struct space *s,
     if (saves_overloaded(r))
         return refuse(why, ERR_STORE_UNAVAILABLE,
                       STR("Saving is slow at the moment; nothing was accepted"), OVERLOAD_RETRY_MS);
-    return check_person(r, p, s, why);
+    return check_person(r, w, why);
 }
 
-/* One that has its app already was the next. */
-static void answer_submitted(struct relay *r, const struct request *q, const struct waiter *w)
+/* ---- answers ---- */
+
+static void send_refusal(struct relay *r, const struct wish *w, const struct refusal *why)
 {
-    size_t position = queue_holds(&q->node) ? queue_position(&q->space->waiting, &q->node) : 1;
-    if (w->ticket) {
-        struct reply *reply = reply_send(r, w->ticket, OK, "");
-        reply->id = q->rec.id;
+    if (!w->ticket) {
+        send_client_error(r, w->conn, w->ref, why->code, why->message, why->retry_after_ms);
+        return;
+    }
+    struct reply *reply = reply_send(r, w->ticket, why->code, NULL);
+    snprintf(reply->message, sizeof reply->message, "%.*s", STR_ARG(why->message));
+    reply->retry_after_ms = why->retry_after_ms;
+}
+
+/* position 0: it no longer waits. */
+static void send_submitted(struct relay *r, struct uuid id, size_t position, uint64_t conn,
+                           uint64_t ticket, struct str ref)
+{
+    if (ticket) {
+        struct reply *reply = reply_send(r, ticket, OK, "");
+        reply->id = id;
         reply->position = position;
         return;
     }
     struct effect *x = effect_new(r, EFFECT_CLIENT_SEND);
-    x->conn = w->conn;
+    x->conn = conn;
     x->client_out.kind = CLIENT_OUT_SUBMITTED;
-    x->client_out.ref = relay_text(r, "%s", w->ref);
+    x->client_out.ref = ref;
     x->client_out.has_request_id = true;
-    x->client_out.request_id = q->rec.id;
+    x->client_out.request_id = id;
     x->client_out.position = position;
 }
 
+static size_t position_of(const struct request *q)
+{
+    return q && queue_holds(&q->node) ? queue_position(&q->space->waiting, &q->node) : 0;
+}
+
+/* True when the key has been used: the wish is answered, now or when the first one is. */
+static bool repeated(struct relay *r, const struct wish *w)
+{
+    struct idempotency *k = w->key.n ? idempotency_find(r, w->person, w->key) : NULL;
+    struct refusal why;
+    if (!k)
+        return false;
+    if (k->space_key != w->space->key || !hash_eq(k->hash, *w->hash)) {
+        (void)refuse(&why, ERR_IDEMPOTENCY_CONFLICT, str_of(err_message(ERR_IDEMPOTENCY_CONFLICT)),
+                     0);
+        send_refusal(r, w, &why);
+    } else if (!k->accepting) {
+        size_t position = position_of(request_find(r, k->request_id));
+        send_submitted(r, k->request_id, position, w->conn, w->ticket, w->ref);
+    } else if (!waiter_add(k->accepting, w->conn, w->ticket, w->ref)) {
+        (void)refuse(&why, ERR_STORE_UNAVAILABLE, STR("The request is still being saved"),
+                     OVERLOAD_RETRY_MS);
+        send_refusal(r, w, &why);
+    }
+    return true;
+}
+
+/* ---- accepting ---- */
+
 static void accept_failed(struct relay *r, struct request *q)
 {
-    space_standing(r, q->space, q->person->key)->submitted = false;
+    take_note_back(r, q->person, q->space);
     if (q->app)
         lease_detach(r, q);
     waiters_answer(r, q, ERR_STORE_UNAVAILABLE,
                    "The request could not be saved and was not accepted");
     request_forget(r, q);
+}
+
+/* One that has its app already was the next. */
+static void answer_accepted(struct relay *r, struct request *q)
+{
+    size_t position = q->rec.attempt ? 1 : position_of(q);
+    while (q->waiters) {
+        struct waiter *w = q->waiters;
+        q->waiters = w->next;
+        send_submitted(r, q->rec.id, position, w->conn, w->ticket, relay_text(r, "%s", w->ref));
+        free(w);
+    }
 }
 
 static void accept_saved(struct relay *r, struct save *save, enum err err)
@@ -101,6 +220,7 @@ static void accept_saved(struct relay *r, struct save *save, enum err err)
     bool matched = q->rec.attempt > 0;
     q->saving = SAVING_NOTHING;
     q->space->accepting -= !matched;
+    idempotency_saved(r, q, err);
     if (err) {
         accept_failed(r, q);
         return;
@@ -109,10 +229,7 @@ static void accept_saved(struct relay *r, struct save *save, enum err err)
     request_set_status(r, q, REQUEST_QUEUED);
     if (!matched)
         request_enqueue(r, q);
-    struct waiter *w = q->waiters;
-    q->waiters = NULL;
-    answer_submitted(r, q, w);
-    free(w);
+    answer_accepted(r, q);
     if (matched)
         match_new_saved(r, q);
     else if (q->space->removed)
@@ -127,127 +244,78 @@ static struct change *change_of_new(struct relay *r, struct request *q)
     c->request = xcalloc(1, sizeof *c->request);
     *c->request = q->rec;
     c->request->status = REQUEST_QUEUED;
+    c->idempotency = idempotency_row(q);
     bytes_ref(c->request->payload);
     if (matched)
         match_new_change(r, q, c);
     return c;
 }
 
-static struct request *accept(struct relay *r, struct person *p, struct space *s,
-                              struct bytes *payload)
+/* payload is given away. */
+static void accept(struct relay *r, const struct wish *w, struct bytes *payload)
 {
-    struct request *q = request_make(r, s, p);
+    struct space *s = w->space;
+    struct request *q = request_make(r, s, w->person);
     q->rec.id = relay_id(r);
     q->rec.payload = payload;
     q->rec.created_ms = r->now.wall_ms;
-    q->rec.turn = space_next_turn(r, s, p->key);
+    q->rec.turn = space_next_turn(r, s, w->person->key);
     q->accepted_ms = r->now.mono_ms;
-    struct standing *st = space_standing(r, s, p->key);
-    st->last_submit_ms = r->now.mono_ms;
-    st->submitted = true;
+    note_submit(r, w->person, s);
     q->saving = SAVING_NEW;
+    bool added = waiter_add(q, w->conn, w->ticket, w->ref);
+    assert(added);
+    if (w->key.n)
+        idempotency_take(r, q, w->key, w->hash);
     request_save(r, q, change_of_new(r, q), accept_saved);
-    return q;
+}
+
+/* payload: the wish's, with a reference for the request; NULL to make a copy. A repeat is answered
+ * before any limit is looked at. */
+static void submit(struct relay *r, const struct wish *w, struct bytes *payload)
+{
+    struct refusal why;
+    if (check_subject(w, &why)) {
+        send_refusal(r, w, &why);
+        return;
+    }
+    if (repeated(r, w))
+        return;
+    if (check_submit(r, w, &why)) {
+        send_refusal(r, w, &why);
+        return;
+    }
+    struct bytes *own = payload ? bytes_ref(payload) : bytes_new(w->payload);
+    if (own) {
+        accept(r, w, own);
+        return;
+    }
+    (void)refuse(&why, ERR_STORE_UNAVAILABLE, STR("Out of memory"), OVERLOAD_RETRY_MS);
+    send_refusal(r, w, &why);
 }
 
 void submit_message(struct relay *r, const struct event *e)
 {
     const struct client_msg *m = e->client_msg;
-    struct person *p = person_by_key(r, e->who->user_key);
-    struct space *s = space_by_name(r, m->space);
-    struct refusal why = {0};
-    if (check_submit(r, p, s, m->payload, &why)) {
-        send_client_error(r, e->conn, m->ref, why.code, why.message, why.retry_after_ms);
-        return;
-    }
-    struct bytes *payload = bytes_new(m->payload);
-    if (!payload) {
-        send_client_error(r, e->conn, m->ref, ERR_STORE_UNAVAILABLE, STR("Out of memory"),
-                          OVERLOAD_RETRY_MS);
-        return;
-    }
-    waiter_add(accept(r, p, s, payload), e->conn, 0, m->ref);
+    const struct wish w = {.person = person_by_key(r, e->who->user_key),
+                           .space = space_by_name(r, m->space),
+                           .payload = m->payload,
+                           .key = m->idempotency_key,
+                           .hash = e->payload_hash,
+                           .conn = e->conn,
+                           .ref = m->ref};
+    submit(r, &w, NULL);
 }
 
 void submit_command(struct relay *r, const struct event *e)
 {
     const struct command *c = e->command;
-    struct person *p = person_by_key(r, c->actor.user_key);
-    struct space *s = space_by_id(r, c->id);
-    struct refusal why = {0};
-    if (check_submit(r, p, s, bytes_str(c->payload), &why)) {
-        struct reply *reply = reply_send(r, e->ticket, why.code, NULL);
-        snprintf(reply->message, sizeof reply->message, "%.*s", STR_ARG(why.message));
-        reply->retry_after_ms = why.retry_after_ms;
-        return;
-    }
-    waiter_add(accept(r, p, s, bytes_ref(c->payload)), 0, e->ticket, STR(""));
-}
-
-/* ---- cancel ---- */
-
-static bool may_cancel(struct relay *r, const struct request *q, int64_t user_key)
-{
-    return q->rec.user_key == user_key || person_is_admin(r, user_key);
-}
-
-static void cancel(struct relay *r, struct request *q, uint64_t conn, uint64_t ticket,
-                   struct str ref)
-{
-    waiter_add(q, conn, ticket, ref);
-    if (request_status_final(q->rec.status) || q->rec.status == REQUEST_CANCELLING)
-        waiters_answer(r, q, ERR_ALREADY_FINAL, "The request is finished already");
-    else
-        request_cancel(r, q);
-}
-
-void cancel_message(struct relay *r, const struct event *e)
-{
-    const struct client_msg *m = e->client_msg;
-    struct request *q = request_find(r, m->request_id);
-    if (q && may_cancel(r, q, e->who->user_key)) {
-        cancel_noted_by_socket(r, e->who, e->address, &q->rec);
-        cancel(r, q, e->conn, 0, m->ref);
-        return;
-    }
-    if (q) {
-        send_client_error(r, e->conn, m->ref, ERR_NOT_FOUND, STR("Request not found"), 0);
-        return;
-    }
-    struct load *l = load_start(r, LOAD_FOR_CANCEL, e->conn, m->request_id);
-    if (!l) {
-        send_client_error(r, e->conn, m->ref, ERR_RATE_LIMITED, STR("Too many cancels at once"),
-                          OVERLOAD_RETRY_MS);
-        return;
-    }
-    l->who = *e->who;
-    if (!str_copy(l->ref, sizeof l->ref, m->ref))
-        l->ref[0] = 0;
-}
-
-void cancel_command(struct relay *r, const struct event *e)
-{
-    const struct command *c = e->command;
-    struct request *q = request_find(r, c->id);
-    if (!q || (q->rec.user_key != c->actor.user_key && !actor_is_admin(r, &c->actor))) {
-        reply_send(r, e->ticket, ERR_NOT_FOUND, "There is no such unfinished request");
-        return;
-    }
-    cancel_noted(r, &c->actor, &q->rec);
-    cancel(r, q, 0, e->ticket, STR(""));
-}
-
-/* The request is not in memory, so it is finished or there is none. */
-void cancel_loaded(struct relay *r, const struct load *l, enum err err,
-                   const struct request_record *rec)
-{
-    bool theirs = !err && (rec->user_key == l->who.user_key || person_is_admin(r, l->who.user_key));
-    struct str ref = str_of(l->ref);
-    if (theirs)
-        send_client_error(r, l->conn, ref, ERR_ALREADY_FINAL,
-                          STR("The request is finished already"), 0);
-    else if (err == ERR_STORE_UNAVAILABLE)
-        send_client_error(r, l->conn, ref, err, STR(""), OVERLOAD_RETRY_MS);
-    else
-        send_client_error(r, l->conn, ref, ERR_NOT_FOUND, STR("Request not found"), 0);
+    const struct wish w = {.person = person_by_key(r, c->actor.user_key),
+                           .space = space_by_id(r, c->id),
+                           .payload = bytes_str(c->payload),
+                           .key = str_of(c->idempotency_key),
+                           .hash = &c->payload_hash,
+                           .ticket = e->ticket,
+                           .ref = STR("")};
+    submit(r, &w, c->payload);
 }

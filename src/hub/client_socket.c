@@ -160,6 +160,11 @@ static void tell_core(struct client_socket *s, const struct client_msg *m)
                       .who = &s->who,
                       .address = websocket_address(s->conn.socket),
                       .client_msg = m};
+    struct hash hash;
+    if (m->idempotency_key.n) {
+        hash = secret_hash(m->payload);
+        e.payload_hash = &hash;
+    }
     hub_event(s->conn.hub, &e);
 }
 

@@ -22,6 +22,7 @@ void change_free(struct change *c)
     if (c->request)
         request_record_release(c->request);
     free(c->request);
+    free(c->idempotency);
     free(c->user);
     free(c->session);
     free(c->space);

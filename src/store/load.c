@@ -60,6 +60,18 @@ static enum err load_settings(struct db *db, const struct store_visitor *v)
     return query_end(q);
 }
 
+static enum err load_idempotency(struct db *db, const struct store_visitor *v)
+{
+    struct query *q =
+        db_query(db, "SELECT " IDEMPOTENCY_COLUMNS " FROM idempotency ORDER BY request_key");
+    while (query_row(q)) {
+        struct idempotency_record key;
+        if (rows_idempotency(q, &key))
+            v->idempotency(v->ctx, &key);
+    }
+    return query_end(q);
+}
+
 /* The unfinished requests. */
 static enum err load_requests(struct db *db, const struct store_visitor *v)
 {
@@ -83,7 +95,8 @@ static enum err load_requests(struct db *db, const struct store_visitor *v)
 enum err load_all(struct db *db, const struct store_visitor *v)
 {
     static enum err (*const steps[])(struct db *, const struct store_visitor *) = {
-        load_users, load_spaces, load_tokens, load_sessions, load_settings, load_requests,
+        load_users,    load_spaces,      load_tokens,   load_sessions,
+        load_settings, load_idempotency, load_requests,
     };
     enum err e = OK;
     for (size_t i = 0; !e && i < sizeof steps / sizeof steps[0]; i++)

@@ -72,6 +72,16 @@ bool rows_setting(struct query *q, struct setting_record *out)
     return query_good(q);
 }
 
+bool rows_idempotency(struct query *q, struct idempotency_record *out)
+{
+    *out = (struct idempotency_record){.request_id = column_uuid(q)};
+    out->user_key = column_i64(q);
+    out->space_key = column_i64(q);
+    column_text(q, out->name, sizeof out->name);
+    column_blob(q, out->hash.b, sizeof out->hash.b);
+    return query_good(q);
+}
+
 enum request_status rows_status(struct query *q)
 {
     enum request_status status = REQUEST_FAILED;

@@ -214,6 +214,7 @@ static const struct {
     [CHANGE_SETTING_PUT] = {"setting.put", setting_put},
     [CHANGE_AUDIT] = {"audit", audit_alone},
     [CHANGE_RETENTION] = {"retention", write_retention},
+    [CHANGE_KEYS_EXPIRED] = {"keys.expired", write_keys_expired},
 };
 
 enum err write_change(struct db *db, const struct change *c)

@@ -170,6 +170,27 @@ static enum err put_payload(struct db *db, int64_t key, const struct bytes *payl
     return e;
 }
 
+static enum err put_idempotency(struct db *db, const struct idempotency_record *k)
+{
+    struct query *q =
+        db_query(db, "INSERT INTO idempotency (request_key, request_id, user_key, space_key, name,"
+                     " hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+    bind_i64(q, uuid_key(k->request_id));
+    bind_uuid(q, k->request_id);
+    bind_i64(q, k->user_key);
+    bind_i64(q, k->space_key);
+    bind_text(q, k->name);
+    bind_blob(q, k->hash.b, sizeof k->hash.b);
+    return query_run(q);
+}
+
+enum err write_keys_expired(struct db *db, const struct change *c)
+{
+    struct query *q = db_query(db, "DELETE FROM idempotency WHERE request_key <= ?1");
+    bind_i64(q, c->key);
+    return query_run(q);
+}
+
 enum err write_request_new(struct db *db, const struct change *c)
 {
     const struct request_record *r = c->request;
@@ -183,6 +204,8 @@ enum err write_request_new(struct db *db, const struct change *c)
         e = put_result(db, key, r->usage, r->error_message, r->result);
     if (!e && c->attempt)
         e = insert_attempt(db, c);
+    if (!e && c->idempotency)
+        e = put_idempotency(db, c->idempotency);
     return e;
 }
 

@@ -9,6 +9,11 @@ static void take_client(const char *text)
         fail_msg("%s: %s", text, decoder.why);
 }
 
+#define SUBMIT "{\"type\":\"submit\",\"space\":\"x\",\"payload\":{}"
+#define NO_KEY "field `idempotency_key` must have 1 to 128 visible ASCII characters"
+#define KEY16  "0123456789abcdef"
+#define KEY128 KEY16 KEY16 KEY16 KEY16 KEY16 KEY16 KEY16 KEY16
+
 static const struct refusal client_refusals[] = {
     {"{\"type\":\"register\"}", ERR_UNKNOWN_TYPE, "there is no message of type `register`"},
     {"{\"type\":\"subscribe\"}", ERR_BAD_MESSAGE, "field `topic` is missing"},
@@ -25,8 +30,13 @@ static const struct refusal client_refusals[] = {
      "field `payload.prompt` must be a string"},
     {"{\"type\":\"submit\",\"space\":\"x\",\"payload\":{\"a\":{},\"pr\\u006fmpt\":null}}",
      ERR_INPUT_REFUSED, NULL},
-    {"{\"type\":\"submit\",\"space\":\"x\",\"payload\":{},\"idempotency_key\":\"k\"}",
-     ERR_BAD_MESSAGE, "field `idempotency_key` is not supported yet"},
+    {SUBMIT ",\"idempotency_key\":7}", ERR_BAD_MESSAGE, "field `idempotency_key` must be a string"},
+    {SUBMIT ",\"idempotency_key\":\"\"}", ERR_BAD_MESSAGE, NO_KEY},
+    {SUBMIT ",\"idempotency_key\":\"a b\"}", ERR_BAD_MESSAGE, NO_KEY},
+    {SUBMIT ",\"idempotency_key\":\"a\\u001f\"}", ERR_BAD_MESSAGE, NO_KEY},
+    {SUBMIT ",\"idempotency_key\":\"\xc3\xa9\"}", ERR_BAD_MESSAGE, NO_KEY},
+    {SUBMIT ",\"idempotency_key\":\"\x7f\"}", ERR_BAD_MESSAGE, NO_KEY},
+    {SUBMIT ",\"idempotency_key\":\"" KEY128 "!\"}", ERR_BAD_MESSAGE, NO_KEY},
     {"{\"type\":\"submit\",\"space\":\"x\",\"payload\":{},\"ref\":"
      "\"01234567890123456789012345678901234567890123456789012345678901234\"}",
      ERR_BAD_MESSAGE, "field `ref` must have at most 64 bytes"},
@@ -94,8 +104,13 @@ static void submit_and_cancel_are_read(void **state)
     assert_str(client.payload, "{\"prompt\":\"\\u0000\",\"n\":1.50}");
     assert_str(client.ref, "r1");
     assert_string_equal(decoder.ref, "r1");
+    assert_int_equal(client.idempotency_key.n, 0);
     take_client("{\"type\":\"submit\",\"space\":\"\",\"payload\":{}}");
-    assert_int_equal(client.ref.n, 0);
+    assert_int_equal(client.ref.n + client.idempotency_key.n, 0);
+    take_client(SUBMIT ",\"idempotency_key\":\"" KEY128 "\"}");
+    assert_str(client.idempotency_key, KEY128);
+    take_client(SUBMIT ",\"idempotency_key\":\"!~\"}");
+    assert_str(client.idempotency_key, "!~");
     take_client("{\"type\":\"cancel\",\"request_id\":\"" ID "\"}");
     assert_int_equal(client.kind, CLIENT_MSG_CANCEL);
     assert_true(uuid_eq(client.request_id, id));

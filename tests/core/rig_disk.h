@@ -31,6 +31,8 @@ struct disk {
     size_t user_count, space_count, token_count, session_count, setting_count, audit_count;
     struct disk_request *requests;
     size_t request_count, request_cap;
+    struct idempotency_record *keys; /* the oldest first */
+    size_t key_count, key_cap;
     unsigned retentions;
 };
 
@@ -41,6 +43,7 @@ static inline void disk_release(struct disk *d)
         buf_release(&d->requests[i].text);
     }
     free(d->requests);
+    free(d->keys);
 }
 
 static inline struct disk_request *disk_request(struct disk *d, struct uuid id)
@@ -181,6 +184,24 @@ static inline void disk_setting(struct disk *d, const struct setting_record *s)
     d->setting_count += at == d->setting_count;
 }
 
+static inline void disk_put_key(struct disk *d, const struct idempotency_record *k)
+{
+    if (d->key_count == d->key_cap) {
+        d->key_cap = d->key_cap ? d->key_cap * 2 : 16;
+        d->keys = xrealloc(d->keys, d->key_cap, sizeof *d->keys);
+    }
+    d->keys[d->key_count++] = *k;
+}
+
+static inline void disk_expire_keys(struct disk *d, int64_t up_to)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < d->key_count; i++)
+        if (uuid_key(d->keys[i].request_id) > up_to)
+            d->keys[kept++] = d->keys[i];
+    d->key_count = kept;
+}
+
 static inline void disk_apply_row(struct disk *d, const struct change *c)
 {
     if (c->kind == CHANGE_USER_PUT)
@@ -197,6 +218,8 @@ static inline void disk_apply_row(struct disk *d, const struct change *c)
         disk_setting(d, c->setting);
     else if (c->kind == CHANGE_RETENTION)
         d->retentions++;
+    else if (c->kind == CHANGE_KEYS_EXPIRED)
+        disk_expire_keys(d, c->key);
     else
         disk_note_time(d, c);
 }
@@ -209,6 +232,8 @@ static inline void disk_apply(struct disk *d, const struct change *c)
         disk_apply_request(d, c);
     else
         disk_apply_row(d, c);
+    if (c->idempotency)
+        disk_put_key(d, c->idempotency);
     if (c->audit)
         d->audits[d->audit_count++ % DISK_ROWS] = *c->audit;
 }
@@ -227,6 +252,8 @@ static inline void disk_restore(const struct disk *d, struct relay *r)
         relay_restore_session(r, &d->sessions[i]);
     for (size_t i = 0; i < d->setting_count; i++)
         relay_restore_setting(r, &d->settings[i]);
+    for (size_t i = 0; i < d->key_count; i++)
+        relay_restore_idempotency(r, &d->keys[i]);
     for (size_t i = 0; i < d->request_count; i++) {
         struct request_record rec = d->requests[i].rec;
         if (request_status_final(rec.status))

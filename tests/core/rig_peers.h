@@ -94,6 +94,14 @@ static inline void percent(struct rig *t, uint64_t conn, struct lease_ref l, dou
                               .progress = {.has_percent = true, .percent = value}});
 }
 
+/* Stands for a hash: different for different short payloads. */
+static inline struct hash rig_hash(struct str payload)
+{
+    struct hash h = {{(uint8_t)payload.n}};
+    memcpy(h.b + 1, payload.p ? payload.p : "", payload.n < 31 ? payload.n : 31);
+    return h;
+}
+
 /* ---- people: the socket of the nth user is 100 + n ---- */
 
 static inline uint64_t socket_of(struct rig *t, const char *name)
@@ -103,11 +111,13 @@ static inline uint64_t socket_of(struct rig *t, const char *name)
 
 static inline void person_says(struct rig *t, const char *name, struct client_msg m)
 {
+    struct hash hash = rig_hash(m.payload);
     struct identity who = {.user_key = user_key(t, name), .role = user(t, name)->role};
     feed(t, &(struct event){.kind = EVENT_CLIENT_MESSAGE,
                             .conn = socket_of(t, name),
                             .who = &who,
                             .address = "192.0.2.5",
+                            .payload_hash = m.idempotency_key.n ? &hash : NULL,
                             .client_msg = &m});
 }
 
@@ -119,6 +129,16 @@ static inline void submit_to(struct rig *t, const char *name, const char *space_
                                     .space = str_of(space_name),
                                     .payload = str_of(payload),
                                     .ref = str_of(ref)});
+}
+
+static inline void submit_key(struct rig *t, const char *name, const char *space_name,
+                              const char *payload, const char *key)
+{
+    person_says(t, name,
+                (struct client_msg){.kind = CLIENT_MSG_SUBMIT,
+                                    .space = str_of(space_name),
+                                    .payload = str_of(payload),
+                                    .idempotency_key = str_of(key)});
 }
 
 static inline void submit(struct rig *t, const char *name)

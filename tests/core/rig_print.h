@@ -252,14 +252,23 @@ static inline void print_reply(const struct printer *p, const struct effect *e)
 static inline const char *print_change_name(enum change_kind kind)
 {
     static const char *const kinds[CHANGE__MAX] = {
-        [CHANGE_REQUEST_NEW] = "new",       [CHANGE_REQUEST_ATTEMPT] = "attempt",
-        [CHANGE_REQUEST_QUEUED] = "queued", [CHANGE_REQUEST_TEXT] = "text",
-        [CHANGE_REQUEST_FINAL] = "final",   [CHANGE_REQUEST_USAGE] = "usage",
-        [CHANGE_USER_PUT] = "user",         [CHANGE_SESSION_PUT] = "session",
-        [CHANGE_SESSION_SEEN] = "seen",     [CHANGE_SESSION_END] = "session end",
-        [CHANGE_SPACE_PUT] = "space",       [CHANGE_TOKEN_PUT] = "token",
-        [CHANGE_TOKEN_USED] = "token used", [CHANGE_SETTING_PUT] = "setting",
-        [CHANGE_AUDIT] = "audit",           [CHANGE_RETENTION] = "retention",
+        [CHANGE_REQUEST_NEW] = "new",
+        [CHANGE_REQUEST_ATTEMPT] = "attempt",
+        [CHANGE_REQUEST_QUEUED] = "queued",
+        [CHANGE_REQUEST_TEXT] = "text",
+        [CHANGE_REQUEST_FINAL] = "final",
+        [CHANGE_REQUEST_USAGE] = "usage",
+        [CHANGE_USER_PUT] = "user",
+        [CHANGE_SESSION_PUT] = "session",
+        [CHANGE_SESSION_SEEN] = "seen",
+        [CHANGE_SESSION_END] = "session end",
+        [CHANGE_SPACE_PUT] = "space",
+        [CHANGE_TOKEN_PUT] = "token",
+        [CHANGE_TOKEN_USED] = "token used",
+        [CHANGE_SETTING_PUT] = "setting",
+        [CHANGE_AUDIT] = "audit",
+        [CHANGE_RETENTION] = "retention",
+        [CHANGE_KEYS_EXPIRED] = "keys expired",
     };
     return kinds[kind];
 }

@@ -183,7 +183,7 @@ static void two_cancels_at_once_both_hear(void **state)
     cancel(t, "ann", 1);
     cancel(t, "root", 1);
     release(t);
-    expect(t, "person 100: cancelled r1", "person 101: cancelled r1",
+    expect(t, "person 101: cancelled r1", "person 100: cancelled r1",
            "app 1: cancel r1/1: cancelled");
 }
 
@@ -285,6 +285,27 @@ static void usage_that_could_not_be_saved_is_tried_again(void **state)
     assert_non_null(disk_request(&t->disk, request(t, 1))->rec.usage);
 }
 
+static void who_cancels_over_and_over_while_it_is_being_saved_is_told_to_wait(void **state)
+{
+    struct rig *t = *state;
+    join(t, 1);
+    submit(t, "ann");
+    t->hold = true;
+    for (int i = 0; i < 64; i++)
+        cancel(t, "ann", 1);
+    forget(t);
+    cancel(t, "ann", 1);
+    expect(t, "person 101: error rate_limited: Too many cancels at once, retry after 1000");
+    command(t, (struct command){.kind = CMD_CANCEL, .actor = as(t, "ann"), .id = request(t, 1)});
+    expect(t, "reply rate_limited: Too many cancels at once, retry after 1000");
+    show(t, SHOW(EFFECT_CLIENT_SEND));
+    release(t);
+    size_t lines = 0;
+    for (const char *at = buf_cstr(&t->log); (at = strstr(at, "person 101: cancelled r1\n")); at++)
+        lines++;
+    assert_int_equal(lines, 64);
+}
+
 static void pages_cancel_by_command(void **state)
 {
     struct rig *t = *state;
@@ -323,6 +344,7 @@ int main(void)
         RIG_TEST(a_cancel_during_the_grace_is_final_at_once),
         RIG_TEST(an_app_that_comes_back_during_the_cancel_is_told),
         RIG_TEST(usage_that_could_not_be_saved_is_tried_again),
+        RIG_TEST(who_cancels_over_and_over_while_it_is_being_saved_is_told_to_wait),
         RIG_TEST(pages_cancel_by_command),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

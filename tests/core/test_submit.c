@@ -218,6 +218,74 @@ static void seconds_between_requests_are_kept_to(void **state)
     expect(t, "person 101: submitted r3 at 3");
 }
 
+static void requests_a_minute_are_counted_over_all_spaces_and_flow_back(void **state)
+{
+    struct rig *t = *state;
+    add_space(t, "patient", (struct space_record){.queue_offline = true});
+    add_space(t, "other", (struct space_record){.queue_offline = true});
+    t->limits.requests_per_minute = 3;
+    set_limits(t);
+    submit_to(t, "ann", "patient", "{}", "");
+    submit_to(t, "ann", "other", "{}", "");
+    submit_to(t, "ann", "patient", "{}", "");
+    forget(t);
+    submit_to(t, "ann", "patient", "{}", "");
+    expect(
+        t,
+        "person 101: error rate_limited: Too many requests, try again in 20 s, retry after 20000");
+    submit_to(t, "ben", "patient", "{}", "");
+    expect(t, "person 102: submitted r4 at 2");
+    pass(t, 19999);
+    submit_to(t, "ann", "patient", "{}", "");
+    expect(t, "person 101: error rate_limited: Too many requests, try again in 1 s, retry after 1");
+    pass(t, 1);
+    submit_to(t, "ann", "patient", "{}", "");
+    expect(t, "person 101: submitted r5 at 4");
+    pass(t, 3600000); /* no more than a minute's requests are ever saved up */
+    forget(t);
+    for (int i = 0; i < 4; i++)
+        submit_to(t, "ann", "other", "{}", "");
+    expect(
+        t, "person 101: submitted r6 at 2", "person 101: submitted r7 at 3",
+        "person 101: submitted r8 at 4",
+        "person 101: error rate_limited: Too many requests, try again in 20 s, retry after 20000");
+}
+
+static void a_refused_or_unsaved_submit_does_not_count_for_the_minute(void **state)
+{
+    struct rig *t = *state;
+    add_space(t, "patient", (struct space_record){.queue_offline = true});
+    t->limits.requests_per_minute = 1;
+    set_limits(t);
+    submit_to(t, "ann", "nowhere", "{}", "");
+    submit(t, "ann"); /* no app */
+    t->fail[CHANGE_REQUEST_NEW] = 1;
+    submit_to(t, "ann", "patient", "{}", "");
+    forget(t);
+    submit_to(t, "ann", "patient", "{}", "");
+    expect(t, "person 101: submitted r2 at 1");
+}
+
+static void the_longer_of_two_waits_is_told(void **state)
+{
+    struct rig *t = *state;
+    add_space(t, "slow", (struct space_record){.rate_limit_s = 10, .queue_offline = true});
+    t->limits.requests_per_minute = 1;
+    set_limits(t);
+    submit_to(t, "ann", "slow", "{}", "");
+    forget(t);
+    submit_to(t, "ann", "slow", "{}", "");
+    expect(
+        t,
+        "person 101: error rate_limited: Too many requests, try again in 60 s, retry after 60000");
+    t->limits.requests_per_minute = 0;
+    set_limits(t);
+    submit_to(t, "ann", "slow", "{}", "");
+    expect(
+        t,
+        "person 101: error rate_limited: Too many requests, try again in 10 s, retry after 10000");
+}
+
 static void submits_are_refused_while_saving_is_slow(void **state)
 {
     struct rig *t = *state;
@@ -282,7 +350,8 @@ static void submits_of_pages_are_answered_by_reply(void **state)
     forget(t);
     t->fail[CHANGE_REQUEST_NEW] = 1;
     command(t, c);
-    expect(t, "reply store_unavailable: The request could not be saved and was not accepted");
+    expect(t, "reply store_unavailable: The request could not be saved and was not accepted, retry "
+              "after 1000");
     command(t, c);
     expect(t, "reply ok, position 1", "app 1: request r2/1 of ann {\"prompt\":1}");
     assert_true(uuid_eq(t->reply.id, request(t, 2)));
@@ -308,6 +377,9 @@ int main(void)
         RIG_TEST(submits_are_refused_with_their_sentences),
         RIG_TEST(requests_being_saved_count_for_the_queue_s_limit),
         RIG_TEST(seconds_between_requests_are_kept_to),
+        RIG_TEST(requests_a_minute_are_counted_over_all_spaces_and_flow_back),
+        RIG_TEST(a_refused_or_unsaved_submit_does_not_count_for_the_minute),
+        RIG_TEST(the_longer_of_two_waits_is_told),
         RIG_TEST(submits_are_refused_while_saving_is_slow),
         RIG_TEST(nothing_is_accepted_while_going_down),
         RIG_TEST(a_disabled_person_cannot_submit),

@@ -10,8 +10,10 @@ struct loaded {
     struct token_record tokens[8];
     struct session_record sessions[8];
     struct setting_record settings[8];
+    struct idempotency_record idempotencys[8];
     struct request_record requests[8]; /* parts are referenced */
-    size_t user_count, space_count, token_count, session_count, setting_count, request_count;
+    size_t user_count, space_count, token_count, session_count, setting_count, idempotency_count,
+        request_count;
 };
 
 #define LOADER(what)                                                                               \
@@ -26,6 +28,7 @@ LOADER(space)
 LOADER(token)
 LOADER(session)
 LOADER(setting)
+LOADER(idempotency)
 
 static inline void load_request(void *ctx, const struct request_record *record)
 {
@@ -48,6 +51,7 @@ static inline struct loaded *restart_and_load(struct bench *b)
                                     .token = load_token,
                                     .session = load_session,
                                     .setting = load_setting,
+                                    .idempotency = load_idempotency,
                                     .request = load_request};
     bench_reopen(b);
     assert_int_equal(store_load(b->store, &v), OK);

@@ -228,6 +228,52 @@ static void setting_is_inserted_and_replaced(void **state)
     loaded_free(l);
 }
 
+/* ---- idempotency keys ---- */
+
+static struct change *request_with_key(struct uuid id, const char *name)
+{
+    struct change *c = change_of_request(id, 11, 22, "{}");
+    c->idempotency = STRUCT(struct idempotency_record, .request_id = id, .user_key = 22,
+                            .space_key = 11, .hash = {{1, 2, 3}});
+    str_copy(c->idempotency->name, sizeof c->idempotency->name, str_of(name));
+    return c;
+}
+
+static void idempotency_key_is_stored_with_its_request_or_not_at_all(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b);
+    bench_save(b, request_with_key(id, "k1"));
+    assert_int_equal(store_save_now(b->store, request_with_key(id, "k2")), ERR_STORE_UNAVAILABLE);
+    struct loaded *l = restart_and_load(b);
+    assert_int_equal(l->idempotency_count, 1);
+    const struct idempotency_record *k = &l->idempotencys[0];
+    assert_true(uuid_eq(k->request_id, id));
+    assert_string_equal(k->name, "k1");
+    assert_int_equal(k->user_key, 22);
+    assert_int_equal(k->space_key, 11);
+    assert_true(hash_eq(k->hash, (struct hash){{1, 2, 3}}));
+    loaded_free(l);
+}
+
+static void expired_keys_go_and_later_ones_stay(void **state)
+{
+    struct bench *b = *state;
+    struct uuid ids[3];
+    for (size_t i = 0; i < 3; i++) {
+        ids[i] = bench_id(b);
+        bench_save(b, request_with_key(ids[i], "k"));
+    }
+    struct change *c = change_new(CHANGE_KEYS_EXPIRED);
+    c->key = uuid_key(ids[1]);
+    bench_save(b, c);
+    struct loaded *l = restart_and_load(b);
+    assert_int_equal(l->idempotency_count, 1);
+    assert_true(uuid_eq(l->idempotencys[0].request_id, ids[2]));
+    assert_int_equal(l->request_count, 3); /* only the keys */
+    loaded_free(l);
+}
+
 /* ---- audit ---- */
 
 struct audits {
@@ -290,6 +336,8 @@ int main(void)
         BENCH_TEST(removed_space_gives_its_name_back_and_is_not_loaded),
         BENCH_TEST(token_is_put_used_and_revoked),
         BENCH_TEST(setting_is_inserted_and_replaced),
+        BENCH_TEST(idempotency_key_is_stored_with_its_request_or_not_at_all),
+        BENCH_TEST(expired_keys_go_and_later_ones_stay),
         BENCH_TEST(audit_comes_alone_or_with_any_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -337,6 +337,13 @@ static void count_setting(void *ctx, const struct setting_record *s)
     ++*(size_t *)ctx;
 }
 
+static void count_idempotency(void *ctx, const struct idempotency_record *k)
+{
+    assert_string_equal(k->name, "order-7");
+    assert_int_equal(k->hash.b[31], 31);
+    ++*(size_t *)ctx;
+}
+
 static void count_open_request(void *ctx, const struct request_record *r)
 {
     if (r->status == REQUEST_PROCESSING)
@@ -353,7 +360,7 @@ static void count_row(void *ctx, const struct request_row *row)
     ++*(size_t *)ctx;
 }
 
-static void old_database_opens_with_all_it_holds(struct bench *b, const char *fixture)
+static void old_database_opens_with_all_it_holds(struct bench *b, const char *fixture, size_t rows)
 {
     size_t found = 0;
     const struct store_visitor v = {.ctx = &found,
@@ -362,6 +369,7 @@ static void old_database_opens_with_all_it_holds(struct bench *b, const char *fi
                                     .token = count_token,
                                     .session = count_session,
                                     .setting = count_setting,
+                                    .idempotency = count_idempotency,
                                     .request = count_open_request};
     const struct request_filter all = {.limit = 200};
     bench_close(b);
@@ -373,7 +381,7 @@ static void old_database_opens_with_all_it_holds(struct bench *b, const char *fi
     db_close(db);
     bench_open(b);
     assert_int_equal(store_load(b->store, &v), OK);
-    assert_int_equal(found, 7);
+    assert_int_equal(found, rows);
     found = 0;
     assert_int_equal(reader_requests(bench_reader(b), &all, count_row, &found), OK);
     assert_int_equal(found, 3);
@@ -382,7 +390,17 @@ static void old_database_opens_with_all_it_holds(struct bench *b, const char *fi
 
 static void database_of_schema_1_opens(void **state)
 {
-    old_database_opens_with_all_it_holds(*state, "tests/store/fixtures/v1.sql");
+    old_database_opens_with_all_it_holds(*state, "tests/store/fixtures/v1.sql", 7);
+}
+
+static void database_of_schema_2_opens(void **state)
+{
+    old_database_opens_with_all_it_holds(*state, "tests/store/fixtures/v2.sql", 7);
+}
+
+static void database_of_schema_3_opens(void **state)
+{
+    old_database_opens_with_all_it_holds(*state, "tests/store/fixtures/v3.sql", 8);
 }
 
 int main(void)
@@ -400,6 +418,8 @@ int main(void)
         BENCH_TEST(newer_schema_is_refused_untouched),
         BENCH_TEST(new_database_has_the_newest_schema),
         BENCH_TEST(database_of_schema_1_opens),
+        BENCH_TEST(database_of_schema_2_opens),
+        BENCH_TEST(database_of_schema_3_opens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

