@@ -121,7 +121,7 @@ check: deps-check
 	$(Q)clang-format --dry-run -Werror $(FORMATTED)
 	@echo "format is right"
 format:
-	clang-format -i $(FORMATTED)
+	$(Q)clang-format -i $(FORMATTED)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
