@@ -21,6 +21,7 @@ struct stream_loop {
     struct event turn;  /* runs at the end of a turn */
     struct event later; /* runs in the next one */
     struct list dirty;  /* streams that have something to write or to report */
+    struct list crowd;  /* streams whose output can wait for others': some are served each turn */
     struct list again;  /* streams that have more input than they were allowed in one turn */
     struct list dead;
     size_t unsent; /* over all streams */
@@ -48,7 +49,7 @@ struct stream {
     void *owner;
     struct tls_session *tls;
     struct event read_event, write_event;
-    struct list node;  /* on dirty or dead */
+    struct list node;  /* on dirty, crowd or dead */
     struct list again; /* on again */
     struct stream_queue queue;
     uint64_t sent; /* bytes given to the kernel so far */
@@ -57,6 +58,7 @@ struct stream {
     enum stream_state state;
     bool reading, writing; /* events that are added */
     bool paused, ended, broken, broken_told, closed;
+    bool crowded;      /* node is on crowd */
     bool blocked;      /* the kernel takes no more at present */
     bool retry;        /* TLS wants the first run's bytes again */
     bool read_blocked; /* TLS must write before it can read */
@@ -76,6 +78,9 @@ void stream_close(struct stream *s);
  * closed. */
 void stream_write(struct stream *s, struct str bytes);
 void stream_give(struct stream *s, struct bytes *bytes); /* owned by the stream from here on */
+/* The same for what very many streams are given at once: it lets all other output go first, and the
+ * loop go on in between. */
+void stream_give_crowd(struct stream *s, struct bytes *bytes);
 /* Tries to write now rather than at the turn's end. */
 void stream_push(struct stream *s);
 /* Forgets what is queued, except for a piece of which the peer has a part. */

@@ -14,6 +14,7 @@
 #include "model/message.h"
 
 #define TOPIC_KEEP_MS 60000
+#define TOPIC_CROWD   64 /* more watchers than these are a crowd */
 #define TOPIC_EVENT_BYTES                                                                          \
     (256u * 1024 * 1024) /* the largest encoded event; the limits of its parts stay far below */
 
@@ -26,7 +27,9 @@ struct watcher {
 
 /* Called from within topics_publish and topics_replay; must not call topics_ functions in turn. */
 struct topic_output {
-    void (*send)(struct watcher *w, struct bytes *frame); /* borrowed: counted up by who keeps it */
+    /* frame is borrowed: counted up by who keeps it. crowd: very many get it at once, so it may let
+     * other output go first. */
+    void (*send)(struct watcher *w, struct bytes *frame, bool crowd);
     /* An event could not be made (memory is out): what this watcher sees is no longer true. */
     void (*lost)(struct watcher *w);
 };

@@ -31,8 +31,8 @@ struct websocket *websocket_accept(struct exchange *x, const struct websocket_co
 void websocket_limit_message(struct websocket *w, size_t bytes);
 /* One text message. */
 void websocket_send(struct websocket *w, struct str text);
-/* A frame of ws_frame, shared with other outputs; counted up. */
-void websocket_send_frame(struct websocket *w, struct bytes *frame);
+/* A frame of ws_frame, shared with other outputs; counted up. crowd: see stream_give_crowd. */
+void websocket_send_frame(struct websocket *w, struct bytes *frame, bool crowd);
 void websocket_send_opcode(struct websocket *w, enum ws_opcode opcode, struct str data);
 /* Starts the closing handshake; nothing is sent after it. The peer's close frame is awaited for 2
  * s. May be called more than once. */

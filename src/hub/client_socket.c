@@ -85,11 +85,11 @@ void client_socket_close_person(struct hub *h, int64_t user_key, int64_t session
 
 /* ---- out ---- */
 
-static void send_frame(struct watcher *w, struct bytes *frame)
+static void send_frame(struct watcher *w, struct bytes *frame, bool crowd)
 {
     struct conn *c = conn_of(w);
     if (!c->closing)
-        websocket_send_frame(c->socket, frame);
+        websocket_send_frame(c->socket, frame, crowd);
 }
 
 static void send_lost(struct watcher *w)

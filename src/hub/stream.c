@@ -15,6 +15,8 @@
 #define SCRATCH_BYTES (64 * 1024)   /* most input a stream gets in one turn */
 #define TURN_BYTES    (1024 * 1024) /* most TLS output in one turn */
 #define VECTOR_MAX    64
+/* Writing to one takes about 10 us: nobody else waits for more than a millisecond or so. */
+#define CROWD_PER_TURN 128
 
 static void run_turn(evutil_socket_t fd, short what, void *arg);
 static void run_later(evutil_socket_t fd, short what, void *arg);
@@ -23,6 +25,7 @@ void stream_loop_init(struct stream_loop *loop, struct event_base *base)
 {
     *loop = (struct stream_loop){.base = base};
     list_init(&loop->dirty);
+    list_init(&loop->crowd);
     list_init(&loop->again);
     list_init(&loop->dead);
     loop->scratch = xcalloc(1, SCRATCH_BYTES);
@@ -32,11 +35,23 @@ void stream_loop_init(struct stream_loop *loop, struct event_base *base)
 
 static void mark_dirty(struct stream *s)
 {
-    if (s->closed || list_linked(&s->node))
+    if (s->closed || (list_linked(&s->node) && !s->crowded))
         return;
     if (list_empty(&s->loop->dirty))
         event_active(&s->loop->turn, 0, 0);
+    s->crowded = false;
+    list_remove(&s->node);
     list_push_back(&s->loop->dirty, &s->node);
+}
+
+static void mark_crowd(struct stream *s)
+{
+    if (s->closed || list_linked(&s->node))
+        return;
+    if (list_empty(&s->loop->crowd))
+        event_active(&s->loop->turn, 0, 0);
+    s->crowded = true;
+    list_push_back(&s->loop->crowd, &s->node);
 }
 
 static void want_events(struct stream *s)
@@ -79,7 +94,7 @@ static bool writable(const struct stream *s)
     return !s->closed && !s->broken && !s->finish;
 }
 
-static void queued(struct stream *s, enum err e, size_t n)
+static void queued(struct stream *s, enum err e, size_t n, void (*mark)(struct stream *))
 {
     if (e) {
         fail(s);
@@ -87,22 +102,32 @@ static void queued(struct stream *s, enum err e, size_t n)
     }
     s->loop->unsent += n;
     if (!s->blocked)
-        mark_dirty(s);
+        mark(s);
 }
 
 void stream_write(struct stream *s, struct str bytes)
 {
     if (writable(s) && bytes.n)
-        queued(s, stream_queue_write(&s->queue, bytes), bytes.n);
+        queued(s, stream_queue_write(&s->queue, bytes), bytes.n, mark_dirty);
+}
+
+static void give(struct stream *s, struct bytes *bytes, void (*mark)(struct stream *))
+{
+    size_t n = bytes->n;
+    if (writable(s) && n)
+        queued(s, stream_queue_give(&s->queue, bytes), n, mark);
+    else
+        bytes_unref(bytes);
 }
 
 void stream_give(struct stream *s, struct bytes *bytes)
 {
-    size_t n = bytes->n;
-    if (writable(s) && n)
-        queued(s, stream_queue_give(&s->queue, bytes), n);
-    else
-        bytes_unref(bytes);
+    give(s, bytes, mark_dirty);
+}
+
+void stream_give_crowd(struct stream *s, struct bytes *bytes)
+{
+    give(s, bytes, mark_crowd);
 }
 
 void stream_drop_unsent(struct stream *s)
@@ -192,23 +217,40 @@ static void reap(struct stream_loop *loop)
     }
 }
 
+static void settle_dirty(struct stream_loop *loop)
+{
+    struct list *node;
+    while ((node = list_first(&loop->dirty))) {
+        list_remove(node);
+        settle(CONTAINER_OF(node, struct stream, node));
+    }
+}
+
 static void run_turn(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
     struct stream_loop *loop = arg;
     struct list *node;
-    while ((node = list_first(&loop->dirty))) {
+    settle_dirty(loop);
+    for (int i = 0; i < CROWD_PER_TURN && (node = list_first(&loop->crowd)); i++) {
+        struct stream *s = CONTAINER_OF(node, struct stream, node);
         list_remove(node);
-        settle(CONTAINER_OF(node, struct stream, node));
+        s->crowded = false;
+        settle(s);
     }
+    settle_dirty(loop); /* what those callbacks have caused */
     reap(loop);
+    if (!list_empty(
+            &loop->crowd)) /* active at once it would run before the sockets are looked at */
+        event_add(&loop->later, &(struct timeval){0});
 }
 
 void stream_loop_release(struct stream_loop *loop)
 {
     reap(loop);
-    assert(list_empty(&loop->dirty) && list_empty(&loop->again) && loop->unsent == 0);
+    assert(list_empty(&loop->dirty) && list_empty(&loop->crowd) && list_empty(&loop->again));
+    assert(loop->unsent == 0);
     event_del(&loop->turn);
     event_del(&loop->later);
     free(loop->scratch);
@@ -353,6 +395,8 @@ static void run_later(evutil_socket_t fd, short what, void *arg)
         list_remove(node);
         read_some(CONTAINER_OF(node, struct stream, again));
     }
+    if (!list_empty(&loop->crowd))
+        event_active(&loop->turn, 0, 0);
 }
 
 /* ---- life ---- */

@@ -28,6 +28,7 @@ struct topic {
     uint64_t seq;
     struct ring ring;
     struct list watches;
+    size_t watch_count;
     struct list idle; /* on topics.idle while there are no watches */
     uint64_t idle_since_ms;
     UT_hash_handle hh;
@@ -210,6 +211,7 @@ static void watch_add(struct topic *topic, struct watcher *w)
     watch->topic = topic;
     watch->watcher = w;
     list_push_back(&topic->watches, &watch->in_topic);
+    topic->watch_count++;
     list_push_back(&w->watches, &watch->in_watcher);
     w->count++;
     list_remove(&topic->idle);
@@ -219,6 +221,7 @@ static void watch_end(struct topics *t, struct watch *watch, uint64_t mono_ms)
 {
     struct topic *topic = watch->topic;
     list_remove(&watch->in_topic);
+    topic->watch_count--;
     list_remove(&watch->in_watcher);
     watch->watcher->count--;
     free(watch);
@@ -255,7 +258,7 @@ void topics_replay(struct topics *t, struct topic_id id, struct watcher *w, uint
     struct topic *topic = topic_find(t, id);
     assert(topic && seq <= topic->seq && topic->seq - seq <= topic->ring.count);
     for (size_t i = topic->ring.count - (size_t)(topic->seq - seq); i < topic->ring.count; i++)
-        t->output.send(w, *ring_at(&topic->ring, i));
+        t->output.send(w, *ring_at(&topic->ring, i), false);
 }
 
 bool topics_unwatch(struct topics *t, struct topic_id id, struct watcher *w, uint64_t mono_ms)
@@ -306,7 +309,8 @@ void topics_publish(struct topics *t, struct topic_id id, const struct topic_eve
         return;
     }
     ring_push(&topic->ring, frame, t->limits);
+    bool crowd = topic->watch_count > TOPIC_CROWD;
     LIST_EACH (&topic->watches, it)
-        t->output.send(CONTAINER_OF(it, struct watch, in_topic)->watcher, frame);
+        t->output.send(CONTAINER_OF(it, struct watch, in_topic)->watcher, frame, crowd);
     bytes_unref(frame);
 }

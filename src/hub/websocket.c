@@ -71,10 +71,10 @@ static bool may_send(struct websocket *w)
     return !w->close_sent && peer_keeps_up(w);
 }
 
-void websocket_send_frame(struct websocket *w, struct bytes *frame)
+void websocket_send_frame(struct websocket *w, struct bytes *frame, bool crowd)
 {
     if (may_send(w))
-        stream_give(&w->conn->stream, bytes_ref(frame));
+        (crowd ? stream_give_crowd : stream_give)(&w->conn->stream, bytes_ref(frame));
 }
 
 void websocket_send_opcode(struct websocket *w, enum ws_opcode opcode, struct str data)

@@ -26,8 +26,9 @@ static struct reader *reader_of(struct watcher *w)
     return CONTAINER_OF(w, struct reader, watcher);
 }
 
-static void on_send(struct watcher *w, struct bytes *frame)
+static void on_send(struct watcher *w, struct bytes *frame, bool crowd)
 {
+    (void)crowd;
     struct reader *r = reader_of(w);
     assert_true(r->count < SEEN_MAX);
     r->frames[r->count++] = bytes_ref(frame);
