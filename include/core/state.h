@@ -55,9 +55,10 @@ struct session {
 
 #define TRIES_NAME_BYTES (ADDRESS_BYTES + USER_NAME_BYTES)
 
-/* Failed log-ins of one account, or of one address (IPv6: its network of 64 bits). */
+/* Failed log-ins of one account, or of one address (IPv6: its network of 64 bits); or what was
+ * registered from one. */
 struct tries {
-    char name[TRIES_NAME_BYTES]; /* "a:account" or "i:address" */
+    char name[TRIES_NAME_BYTES]; /* "a:account", "i:address" or "r:address" */
     uint32_t failures, pending;
     uint64_t window_end_ms, last_ms, pending_end_ms;
     UT_hash_handle hh;
@@ -486,8 +487,8 @@ command_fn command_space_add, command_space_edit, command_space_remove;
 command_fn command_token_add, command_token_revoke;
 command_fn command_app_drain, command_app_kick;
 void tries_prune(struct relay *r); /* forgets those that no longer matter */
-command_fn command_login_may, command_login_failed, command_session_open, command_session_close,
-    command_session_others;
+command_fn command_login_may, command_login_failed, command_register_may, command_session_open,
+    command_session_close, command_session_others;
 command_fn command_setting_set;
 command_fn command_request_look;
 command_fn command_query_spaces, command_query_space, command_query_apps, command_query_stats,

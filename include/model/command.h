@@ -30,6 +30,8 @@ enum command_kind {
     CMD_LOGIN_MAY, /* user.name, address: OK, or RATE_LIMITED with retry_after_ms. Counts as a try
                       until its result is reported or 60 s have passed */
     CMD_LOGIN_FAILED,   /* user.name, address */
+    CMD_REGISTER_MAY,   /* address: OK, which counts as a registration, or RATE_LIMITED with
+                           retry_after_ms */
     CMD_SESSION_OPEN,   /* session (hash, user_key, address, agent) after a right password */
     CMD_SESSION_CLOSE,  /* session key in `key`; only the actor's own unless admin */
     CMD_SESSION_OTHERS, /* all of the actor's sessions but `key` */

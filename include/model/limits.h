@@ -63,6 +63,8 @@
     X(login_window_ms, 900000, 1000, 86400000, "failed log-ins are counted over")                  \
     X(login_failures_account, 5, 1, 10000, "failed log-ins of one account in that time")           \
     X(login_failures_address, 20, 1, 100000, "failed log-ins from one address in that time")       \
+    X(registrations_per_address, 20, 1, 100000, "registrations from one address in their time")    \
+    X(registration_window_ms, 3600000, 1000, 86400000, "registrations are counted over")           \
     X(session_ms, 2592000000, 1000, 31536000000, "a log-in lasts")                                 \
     X(session_idle_ms, 604800000, 1000, 31536000000, "a log-in unused ends after")                 \
     X(shutdown_ms, 3000, 0, 600000, "a shutdown waits for open work")                              \

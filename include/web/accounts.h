@@ -27,8 +27,9 @@ MUST_USE enum err password_try(struct page_request *p, const char *name, const c
                                struct user_record *user, uint64_t *wait_ms);
 /* The start of a typed name: longer ones are nobody's, but their tries are counted. */
 void name_for_tries(char out[USER_NAME_BYTES], struct str name);
-/* Puts how long to wait after ERR_RATE_LIMITED under name, and in Retry-After. */
-void view_wait(struct page_request *p, struct json_t *object, const char *name, uint64_t wait_ms);
+/* Puts how long to wait after ERR_RATE_LIMITED under name, worded by key, and in Retry-After. */
+void view_wait(struct page_request *p, struct json_t *object, const char *name, const char *key,
+               uint64_t wait_ms);
 
 /* Opens a session for a person whose password was right, and sets its cookie once it is saved. A
  * session that the browser had before is closed. */

@@ -35,6 +35,8 @@ struct web {
     struct worker *idle;
     sem_t hashing; /* argon2id at a time */
     atomic_uint hashing_waiting;
+    sem_t registering; /* one registration at a time may ask for a hash */
+    atomic_uint registering_waiting;
 };
 
 /* A worker from the list, or a new one. Any web thread. */
@@ -49,5 +51,10 @@ bool asset_text(const struct web *w, const char *path, struct buf *storage, stru
 /* argon2id runs on web threads, two at a time. False: too many wait for their turn, answer 503. */
 bool hashing_begin(struct web *w);
 void hashing_end(struct web *w);
+/* Around the hash of somebody who has no account: they stand in a line of their own and have one
+ * place of the two at most, so that log-ins always come through. False: the line is full, answer
+ * 503. */
+bool registering_begin(struct web *w);
+void registering_end(struct web *w);
 
 #endif

@@ -55,6 +55,7 @@ static const struct {
     [CMD_APP_KICK] = {command_app_kick, true},
     [CMD_LOGIN_MAY] = {command_login_may, false},
     [CMD_LOGIN_FAILED] = {command_login_failed, false},
+    [CMD_REGISTER_MAY] = {command_register_may, false},
     [CMD_SESSION_OPEN] = {command_session_open, false},
     [CMD_SESSION_CLOSE] = {command_session_close, false},
     [CMD_SESSION_OTHERS] = {command_session_others, false},

@@ -22,7 +22,7 @@ static void network_of(const char *address, char out[ADDRESS_BYTES])
 static void tries_key(char kind, const char *name, char key[TRIES_NAME_BYTES])
 {
     char network[ADDRESS_BYTES];
-    if (kind == 'i') {
+    if (kind != 'a') {
         network_of(name, network);
         name = network;
     }
@@ -138,6 +138,24 @@ void command_login_failed(struct relay *r, const struct event *e)
     struct change *change = change_new(CHANGE_AUDIT);
     change->audit = audit_new(r, c, "login.failed", str_of(c->user.name), "");
     save_start(r, change, NULL);
+    reply_send(r, e->ticket, OK, NULL);
+}
+
+/* Whoever has no account costs a hash as well: their address is counted whatever comes of it. */
+void command_register_may(struct relay *r, const struct event *e)
+{
+    uint64_t wait = PENDING_MS;
+    if (HASH_COUNT(r->tries) >= TRIES_MAX)
+        tries_prune(r);
+    struct tries *t = tries_get(r, 'r', e->command->actor.address, true);
+    if (t)
+        wait = must_wait(r, t, r->limits.registrations_per_address, UINT32_MAX);
+    if (wait) {
+        reply_send(r, e->ticket, ERR_RATE_LIMITED, "Too many registrations")->retry_after_ms = wait;
+        return;
+    }
+    if (!t->failures++)
+        t->window_end_ms = r->now.mono_ms + r->limits.registration_window_ms;
     reply_send(r, e->ticket, OK, NULL);
 }
 

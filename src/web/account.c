@@ -143,7 +143,7 @@ void page_account_password(struct page_request *p)
     if (e == ERR_UNAUTHORIZED)
         view_text(p, errors, "current_password", "invalid.password_wrong", NULL, STR(""));
     if (e == ERR_RATE_LIMITED)
-        view_wait(p, errors, "current_password", wait_ms);
+        view_wait(p, errors, "current_password", "invalid.login_locked", wait_ms);
     secret_wipe(&user, sizeof user);
     if (e == ERR_UNAUTHORIZED || e == ERR_RATE_LIMITED || e == ERR_INPUT_REFUSED) {
         show_account(p, view);

@@ -47,7 +47,7 @@ static void refuse(struct page_request *p, unsigned status)
 static void refuse_for_now(struct page_request *p, uint64_t wait_ms)
 {
     struct json_t *view = login_view(p);
-    view_wait(p, view, "error", wait_ms);
+    view_wait(p, view, "error", "invalid.login_locked", wait_ms);
     page_render(p, 429, "login", view);
 }
 

@@ -64,10 +64,11 @@ enum err password_try(struct page_request *p, const char *name, const char *fiel
     return e;
 }
 
-void view_wait(struct page_request *p, struct json_t *object, const char *name, uint64_t wait_ms)
+void view_wait(struct page_request *p, struct json_t *object, const char *name, const char *key,
+               uint64_t wait_ms)
 {
     char seconds[24];
     (void)snprintf(seconds, sizeof seconds, "%" PRIu64, (wait_ms + 999) / 1000);
     page_header(p, "Retry-After", "%s", seconds);
-    view_text(p, object, name, "invalid.login_locked", "n", str_of(seconds));
+    view_text(p, object, name, key, "n", str_of(seconds));
 }

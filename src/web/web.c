@@ -142,6 +142,7 @@ static void free_web(struct web *w)
     listen_release(&w->listen);
     workers_free(w);
     sem_destroy(&w->hashing);
+    sem_destroy(&w->registering);
     pthread_mutex_destroy(&w->lock);
     if (w->setup_token)
         secret_wipe(w->setup_token, str_of(w->setup_token).n);
@@ -161,7 +162,8 @@ enum err web_start(struct web **out, const struct web_config *config, struct buf
     if (config->setup_token)
         w->setup_token = str_dup(str_of(config->setup_token));
     secret_text(w->secret);
-    if (pthread_mutex_init(&w->lock, NULL) || sem_init(&w->hashing, 0, HASHING_AT_A_TIME))
+    if (pthread_mutex_init(&w->lock, NULL) || sem_init(&w->hashing, 0, HASHING_AT_A_TIME) ||
+        sem_init(&w->registering, 0, 1))
         abort(); /* cannot fail on Linux with these arguments */
     (void)mg_init_library(0);
     enum err e = start_server(w, config->data_dir, why);
@@ -189,20 +191,40 @@ const char *web_secret(const struct web *w)
     return w->secret;
 }
 
-bool hashing_begin(struct web *w)
+static bool line_enter(sem_t *places, atomic_uint *standing, unsigned most)
 {
-    /* Half of the threads at most may stand here, so that pages still come. */
-    if (atomic_fetch_add(&w->hashing_waiting, 1) >= w->threads / 2 + 1) {
-        atomic_fetch_sub(&w->hashing_waiting, 1);
+    if (atomic_fetch_add(standing, 1) >= most) {
+        atomic_fetch_sub(standing, 1);
         return false;
     }
-    while (sem_wait(&w->hashing) && errno == EINTR)
+    while (sem_wait(places) && errno == EINTR)
         ;
     return true;
 }
 
+static void line_leave(sem_t *places, atomic_uint *standing)
+{
+    sem_post(places);
+    atomic_fetch_sub(standing, 1);
+}
+
+/* Half of the threads at most may stand here, so that pages still come. */
+bool hashing_begin(struct web *w)
+{
+    return line_enter(&w->hashing, &w->hashing_waiting, w->threads / 2 + 1);
+}
+
 void hashing_end(struct web *w)
 {
-    sem_post(&w->hashing);
-    atomic_fetch_sub(&w->hashing_waiting, 1);
+    line_leave(&w->hashing, &w->hashing_waiting);
+}
+
+bool registering_begin(struct web *w)
+{
+    return line_enter(&w->registering, &w->registering_waiting, w->threads / 4 + 1);
+}
+
+void registering_end(struct web *w)
+{
+    line_leave(&w->registering, &w->registering_waiting);
 }

@@ -65,11 +65,38 @@ static void addresses_of_one_ipv6_network_are_one(void **state)
     assert_int_equal(may(t, "ann", "192.0.2.1"), OK);
 }
 
+static enum err may_register(struct rig *t, const char *address)
+{
+    struct command c = {.kind = CMD_REGISTER_MAY};
+    (void)str_copy(c.actor.address, sizeof c.actor.address, str_of(address));
+    command(t, c);
+    return t->reply.err;
+}
+
+static void registrations_of_an_address_are_counted_in_their_window(void **state)
+{
+    struct rig *t = *state;
+    t->limits.registrations_per_address = 2;
+    t->limits.registration_window_ms = 60000;
+    set_limits(t);
+    assert_int_equal(may_register(t, "2001:db8::1"), OK);
+    pass(t, 10000);
+    assert_int_equal(may_register(t, "2001:db8::2"), OK);
+    forget(t);
+    assert_int_equal(may_register(t, "2001:db8::3"), ERR_RATE_LIMITED);
+    expect(t, "reply rate_limited: Too many registrations, retry after 50000");
+    assert_int_equal(may_register(t, "2001:db8:0:1::1"), OK);
+    assert_int_equal(may(t, "ann", "2001:db8::1"), OK); /* log-ins are counted apart */
+    pass(t, 50000);
+    assert_int_equal(may_register(t, "2001:db8::3"), OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         RIG_TEST(refused_tries_fill_no_table),
         RIG_TEST(addresses_of_one_ipv6_network_are_one),
+        RIG_TEST(registrations_of_an_address_are_counted_in_their_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -212,6 +212,19 @@ static void registration_is_closed_unless_opened(void **state)
     assert_true(password_verify(add->user.password_hash, STR("12345678")));
 }
 
+static void an_address_that_registers_too_often_must_wait(void **state)
+{
+    struct rig *r = *state;
+    rig_setting(r, "registration_open", "1");
+    r->app.answer[CMD_REGISTER_MAY] = ERR_RATE_LIMITED;
+    r->app.fill[CMD_REGISTER_MAY] = fill_wait;
+    assert_int_equal(post(r, "/register", NULL, "username=new&password=12345678"), 429);
+    assert_has(r, "\r\nRetry-After: 62\r\n");
+    assert_has(r, "Too many registrations from your network. Try again in 62 s.");
+    assert_has(r, "value=\"new\"");
+    assert_int_equal(r->app.asked[CMD_USER_ADD], 0);
+}
+
 static void a_registration_is_checked_first(void **state)
 {
     struct rig *r = *state;
@@ -234,7 +247,7 @@ static void a_registration_is_checked_first(void **state)
         assert_has(r, cases[i].sentence);
         assert_has_not(r, "1234567"); /* no password on a page */
     }
-    assert_int_equal(r->app.asked[CMD_USER_ADD], 0);
+    assert_int_equal(r->app.asked[CMD_USER_ADD] + r->app.asked[CMD_REGISTER_MAY], 0);
 }
 
 int main(void)
@@ -253,6 +266,7 @@ int main(void)
         RIG_TEST(logging_out_closes_the_session),
         RIG_TEST(who_is_logged_in_needs_no_login_page),
         RIG_TEST(registration_is_closed_unless_opened),
+        RIG_TEST(an_address_that_registers_too_often_must_wait),
         RIG_TEST(a_registration_is_checked_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
