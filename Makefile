@@ -111,6 +111,16 @@ FUZZ_S ?= 60
 fuzz: deps-check $(BUILD)/gen/assets_table.c
 	$(Q)for f in $(basename $(notdir $(FUZZ_SRC))); do tools/fuzz.sh $(BUILD) $$f $(FUZZ_S) || exit 1; done
 
+# Side by side with gearmand, a plain Node and a plain Flask relay, and what else the relay has to bear.
+.PHONY: bench
+bench: deps-bench
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/gearman-bench tests/bench/node_modules
+	$(Q)SPACERELAY_BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/bench.py $(BENCH)
+$(BUILD)/gearman-bench: $(BUILD)/tests/bench/gearman.o $(BUILD)/tools/bench/histogram.o
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lgearman -lm
+tests/bench/node_modules: tests/bench/package-lock.json
+	$(Q)cd tests/bench && npm ci --no-audit --no-fund --loglevel=error && touch node_modules
+
 # The house rules: layers, banned functions, sizes; headers that compile alone; the format.
 FORMATTED := $(shell find src include tools tests -name '*.[ch]' | LC_ALL=C sort)
 check: deps-check
@@ -127,13 +137,14 @@ format:
 
 # ---- for people ----
 
-.PHONY: help run install clean deps deps-run deps-test deps-check
+.PHONY: help run install clean deps deps-run deps-test deps-check deps-bench
 help:
 	@printf '%-26s %s\n' \
 	    'make' 'build $(BUILD)/spacerelay, $(BUILD)/mock-app and $(BUILD)/relay-bench' \
 	    'make run [PORT=5001]' 'install what is missing, build, start a demo relay on this machine' \
 	    'make test' 'install test tools, build, run all tests' \
 	    'make check' 'the rules of the house: layers, banned functions, headers, format' \
+	    'make bench' 'how fast it is, beside gearmand, a plain Node and a plain Flask relay' \
 	    'make asan, make tsan' 'the C and Python tests under sanitizers' \
 	    'make fuzz [FUZZ_S=60]' 'each decoder under libFuzzer for that many seconds' \
 	    'make install' 'to DESTDIR and PREFIX (now $(DESTDIR)$(PREFIX)), with a systemd unit' \
@@ -142,7 +153,7 @@ help:
 	    'make clean' 'remove what was built; the data of `make run` stays'
 
 deps: deps-run
-deps-run deps-test deps-check:
+deps-run deps-test deps-check deps-bench:
 	$(Q)tools/deps.sh $(@:deps-%=%)
 
 run: deps-run

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, and nothing when nothing is: tools/deps.sh run|test|check
+# Installs what is missing, and nothing when nothing is: tools/deps.sh run|test|check|bench
 # An entry is a Debian package; `package@command` is fine too when the command exists, wherever it came from.
 set -eu
 
@@ -8,12 +8,15 @@ test="$run libcmocka-dev python3 python3-pytest python3-websockets python3-reque
       fonts-dejavu-core"
 check="$run python3 clang@clang libclang-rt-14-dev clang-format@clang-format"
 
+bench="$run python3 gearman-job-server libgearman-dev python3-flask-socketio python3-eventlet nodejs@node npm@npm"
+
 case "${1-}" in
 run) wanted=$run ;;
 test) wanted=$test ;;
 check) wanted=$check ;;
+bench) wanted=$bench ;;
 *)
-    echo "usage: tools/deps.sh run|test|check" >&2
+    echo "usage: tools/deps.sh run|test|check|bench" >&2
     exit 2
     ;;
 esac

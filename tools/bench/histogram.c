@@ -38,6 +38,15 @@ void histogram_add(struct histogram *h, uint64_t ns)
         h->max_ns = ns;
 }
 
+void histogram_merge(struct histogram *h, const struct histogram *from)
+{
+    h->count += from->count;
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        h->buckets[i] += from->buckets[i];
+    if (from->max_ns > h->max_ns)
+        h->max_ns = from->max_ns;
+}
+
 uint64_t histogram_at(const struct histogram *h, double part)
 {
     uint64_t wanted = (uint64_t)ceil(part * (double)h->count), seen = 0;

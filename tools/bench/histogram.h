@@ -16,6 +16,8 @@ struct histogram {
 
 void histogram_clear(struct histogram *h);
 void histogram_add(struct histogram *h, uint64_t ns);
+/* Adds all of from's. */
+void histogram_merge(struct histogram *h, const struct histogram *from);
 /* The value that `part` (0 to 1) of all values do not pass; 0 when there is none. */
 uint64_t histogram_at(const struct histogram *h, double part);
 
