@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define RING_FIRST 8
+/* What a topic takes besides its frames. */
+#define TOPIC_OVERHEAD 512
 
 /* The newest `count` events, of which the last one has the topic's seq. cap is 0 or a power of two.
  */
@@ -31,6 +33,7 @@ struct topic {
     size_t watch_count;
     struct list idle; /* on topics.idle while there are no watches */
     uint64_t idle_since_ms;
+    uint64_t idle_bytes; /* its part of topics.idle_bytes */
     UT_hash_handle hh;
 };
 
@@ -46,6 +49,7 @@ struct topics {
     struct topic_output output;
     struct topic *table;
     struct list idle; /* longest first */
+    uint64_t idle_bytes;
     struct buf scratch;
     struct random_pool random;
 };
@@ -134,9 +138,18 @@ static struct topic *topic_new(struct topics *t, struct topic_id id)
     return topic;
 }
 
+/* After anything that changes whether it is idle, or what it holds. */
+static void weigh(struct topics *t, struct topic *topic)
+{
+    t->idle_bytes -= topic->idle_bytes;
+    topic->idle_bytes = list_linked(&topic->idle) ? TOPIC_OVERHEAD + topic->ring.bytes : 0;
+    t->idle_bytes += topic->idle_bytes;
+}
+
 static void topic_free(struct topics *t, struct topic *topic)
 {
     assert(list_empty(&topic->watches));
+    t->idle_bytes -= topic->idle_bytes;
     ring_clear(&topic->ring);
     free(topic->ring.frames);
     list_remove(&topic->idle);
@@ -180,6 +193,14 @@ void topics_sweep(struct topics *t, uint64_t mono_ms)
     }
 }
 
+/* The caller's own topic may be among those that go. */
+static void trim_idle(struct topics *t)
+{
+    struct list *first;
+    while (t->idle_bytes > t->limits->topics_idle_bytes && (first = list_first(&t->idle)) != NULL)
+        topic_free(t, CONTAINER_OF(first, struct topic, idle));
+}
+
 /* ---- watching ---- */
 
 void watcher_init(struct watcher *w)
@@ -205,7 +226,7 @@ bool watcher_watches(const struct watcher *w, struct topic_id id)
     return watch_find(w, id) != NULL;
 }
 
-static void watch_add(struct topic *topic, struct watcher *w)
+static void watch_add(struct topics *t, struct topic *topic, struct watcher *w)
 {
     struct watch *watch = xcalloc(1, sizeof *watch);
     watch->topic = topic;
@@ -215,6 +236,7 @@ static void watch_add(struct topic *topic, struct watcher *w)
     list_push_back(&w->watches, &watch->in_watcher);
     w->count++;
     list_remove(&topic->idle);
+    weigh(t, topic);
 }
 
 static void watch_end(struct topics *t, struct watch *watch, uint64_t mono_ms)
@@ -229,6 +251,8 @@ static void watch_end(struct topics *t, struct watch *watch, uint64_t mono_ms)
         return;
     topic->idle_since_ms = mono_ms;
     list_push_back(&t->idle, &topic->idle);
+    weigh(t, topic);
+    trim_idle(t);
 }
 
 /* True when the ring holds everything after what the watcher has seen. */
@@ -249,7 +273,7 @@ struct topic_place topics_watch(struct topics *t, struct topic_id id, struct wat
     memcpy(place.epoch, topic->epoch, sizeof place.epoch);
     place.added = !watch_find(w, id);
     if (place.added)
-        watch_add(topic, w);
+        watch_add(t, topic, w);
     return place;
 }
 
@@ -304,6 +328,7 @@ void topics_publish(struct topics *t, struct topic_id id, const struct topic_eve
     if (!frame) {
         log_error("hub", "an event could not be made: its watchers have to come back");
         ring_clear(&topic->ring);
+        weigh(t, topic);
         LIST_EACH (&topic->watches, it)
             t->output.lost(CONTAINER_OF(it, struct watch, in_topic)->watcher);
         return;
@@ -313,4 +338,6 @@ void topics_publish(struct topics *t, struct topic_id id, const struct topic_eve
     LIST_EACH (&topic->watches, it)
         t->output.send(CONTAINER_OF(it, struct watch, in_topic)->watcher, frame, crowd);
     bytes_unref(frame);
+    weigh(t, topic);
+    trim_idle(t);
 }

@@ -332,6 +332,33 @@ static void sweeping_ends_only_what_is_old_enough(void **state)
     assert_int_equal(topics_count(f->topics), 5);
 }
 
+static void what_idle_topics_keep_is_bounded_together(void **state)
+{
+    struct fixture *f = *state;
+    char text[1001];
+    memset(text, 'y', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    f->limits.topics_idle_bytes = 8000; /* four of them and a bit */
+    for (uint8_t i = 0; i < 10; i++) {
+        watch(f, &f->a, request_topic(i));
+        publish(f, request_topic(i), text);
+        topics_unwatch(f->topics, request_topic(i), &f->a.watcher, i);
+    }
+    assert_in_range(topics_count(f->topics), 3, 5);
+    assert_true(come_back(f, &f->b, request_topic(9), "", 0).added);
+    size_t watched = topics_count(f->topics);
+    publish(f, request_topic(8), text); /* what an idle one gets counts as well */
+    publish(f, request_topic(8), text);
+    publish(f, request_topic(8), text);
+    assert_true(topics_count(f->topics) < watched);
+    for (int i = 0; i < 20; i++)
+        publish(f, request_topic(9), text); /* but not what a watched one gets */
+    assert_true(watcher_watches(&f->b.watcher, request_topic(9)));
+    f->limits.topics_idle_bytes = 0;
+    topics_unwatch(f->topics, request_topic(9), &f->b.watcher, 100);
+    assert_int_equal(topics_count(f->topics), 0);
+}
+
 static void leaving_names_every_topic_once(void **state)
 {
     struct fixture *f = *state;
@@ -392,6 +419,7 @@ int main(void)
         TEST(an_event_too_large_to_keep_is_sent_all_the_same),
         TEST(a_topic_waits_a_while_for_its_watchers),
         TEST(sweeping_ends_only_what_is_old_enough),
+        TEST(what_idle_topics_keep_is_bounded_together),
         TEST(leaving_names_every_topic_once),
         TEST(a_random_history_agrees_with_a_plain_count),
     };
