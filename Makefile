@@ -80,6 +80,13 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(BU
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) $(LIBS)
 
+# What programs under test are preloaded with, without sanitizers of its own.
+FAULT := $(patsubst tests/fault/%.c,$(BUILD)/tests/fault/%.so,$(wildcard tests/fault/*.c))
+$(BUILD)/tests/fault/%.so: tests/fault/%.c
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	$(Q)$(CC) $(CPPFLAGS) -std=c17 -g -O2 $(WARN) -shared -fPIC -o $@ $<
+
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(FUZZ_SRC))
 ECHO := $(BUILD)/tests/ws_echo
 
@@ -92,7 +99,7 @@ test: deps-test
 test-c: $(TESTS) $(FUZZ)
 	$(Q)tools/run-tests.sh $(BUILD) $(patsubst $(BUILD)/%,%,$(TESTS)) -- $(patsubst $(BUILD)/%,%,$(FUZZ))
 
-test-py: all $(ECHO)
+test-py: all $(ECHO) $(FAULT)
 	$(Q)SPACERELAY_BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 4 --dist loadfile tests/program $(PYTEST)
 
 test-browser: all tests/browser/node_modules

@@ -131,6 +131,9 @@ void relay_restore_session(struct relay *r, const struct session_record *s);
 void relay_restore_setting(struct relay *r, const struct setting_record *s);
 void relay_restore_idempotency(struct relay *r, const struct idempotency_record *k);
 void relay_restore_request(struct relay *r, const struct request_record *q);
+/* The highest key of any row, finished and removed ones too: new ids come after it, also when the
+ * wall clock has been set back since. */
+void relay_restore_last_key(struct relay *r, int64_t key);
 
 void relay_step(struct relay *r, const struct event *e, struct now now, struct effects *out);
 /* Carries out what is due. Returns the milliseconds until it wants to be called again (at most

@@ -42,6 +42,7 @@ struct store_visitor {
     void (*idempotency)(void *ctx, const struct idempotency_record *); /* ascending requests */
     void (*request)(void *ctx,
                     const struct request_record *); /* queued and processing, ascending keys */
+    void (*last_key)(void *ctx, int64_t key); /* the highest of all rows; 0 when there are none */
 };
 MUST_USE enum err store_load(struct store *s, const struct store_visitor *v);
 

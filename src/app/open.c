@@ -97,6 +97,11 @@ static void restore_request(void *ctx, const struct request_record *q)
     relay_restore_request(((struct app *)ctx)->relay, q);
 }
 
+static void restore_last_key(void *ctx, int64_t key)
+{
+    relay_restore_last_key(((struct app *)ctx)->relay, key);
+}
+
 static enum err load_all(struct app *a, struct buf *why)
 {
     struct store_visitor v = {.ctx = a,
@@ -106,7 +111,8 @@ static enum err load_all(struct app *a, struct buf *why)
                               .session = restore_session,
                               .setting = restore_setting,
                               .idempotency = restore_idempotency,
-                              .request = restore_request};
+                              .request = restore_request,
+                              .last_key = restore_last_key};
     enum err e = store_load(a->store, &v);
     if (e)
         buf_printf(why, "the database in %s cannot be read", a->dir);

@@ -3,27 +3,24 @@
 
 #include <stdlib.h>
 
-static void seen_id(struct relay *r, struct uuid id)
+void relay_restore_last_key(struct relay *r, int64_t key)
 {
-    if (uuid_key(id) > r->ids.last_key)
-        r->ids.last_key = uuid_key(id);
+    if (key > r->ids.last_key)
+        r->ids.last_key = key;
 }
 
 void relay_restore_user(struct relay *r, const struct user_record *u)
 {
-    seen_id(r, u->id);
     admins_note(r, person_new(r, u));
 }
 
 void relay_restore_space(struct relay *r, const struct space_record *s)
 {
-    seen_id(r, s->id);
     space_index_name(r, space_new(r, s));
 }
 
 void relay_restore_token(struct relay *r, const struct token_record *t)
 {
-    seen_id(r, t->id);
     struct token *token = xcalloc(1, sizeof *token);
     token->rec = *t;
     token->key = uuid_key(t->id);
@@ -32,7 +29,6 @@ void relay_restore_token(struct relay *r, const struct token_record *t)
 
 void relay_restore_session(struct relay *r, const struct session_record *s)
 {
-    seen_id(r, s->id);
     struct person *p = person_by_key(r, s->user_key);
     if (p)
         session_new(r, p, s);
@@ -97,7 +93,6 @@ static void take_bytes(struct request *q, const struct request_record *rec)
 
 void relay_restore_request(struct relay *r, const struct request_record *rec)
 {
-    seen_id(r, rec->id);
     struct space *s = space_by_key(r, rec->space_key);
     struct person *p = person_by_key(r, rec->user_key);
     struct request *q =

@@ -92,11 +92,24 @@ static enum err load_requests(struct db *db, const struct store_visitor *v)
     return e ? e : text;
 }
 
+/* Also of what is finished or removed, which is not loaded. */
+static enum err load_last_key(struct db *db, const struct store_visitor *v)
+{
+    struct query *q = db_query(db, "SELECT max(key) FROM (SELECT max(key) AS key FROM user"
+                                   " UNION ALL SELECT max(key) FROM session"
+                                   " UNION ALL SELECT max(key) FROM space"
+                                   " UNION ALL SELECT max(key) FROM token"
+                                   " UNION ALL SELECT max(key) FROM request)");
+    if (query_row(q))
+        v->last_key(v->ctx, column_i64(q));
+    return query_end(q);
+}
+
 enum err load_all(struct db *db, const struct store_visitor *v)
 {
     static enum err (*const steps[])(struct db *, const struct store_visitor *) = {
         load_users,    load_spaces,      load_tokens,   load_sessions,
-        load_settings, load_idempotency, load_requests,
+        load_settings, load_idempotency, load_requests, load_last_key,
     };
     enum err e = OK;
     for (size_t i = 0; !e && i < sizeof steps / sizeof steps[0]; i++)

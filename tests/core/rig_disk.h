@@ -238,6 +238,20 @@ static inline void disk_apply(struct disk *d, const struct change *c)
         d->audits[d->audit_count++ % DISK_ROWS] = *c->audit;
 }
 
+static inline void disk_restore_last_key(const struct disk *d, struct relay *r)
+{
+    for (size_t i = 0; i < d->user_count; i++)
+        relay_restore_last_key(r, uuid_key(d->users[i].id));
+    for (size_t i = 0; i < d->space_count; i++)
+        relay_restore_last_key(r, uuid_key(d->spaces[i].id));
+    for (size_t i = 0; i < d->token_count; i++)
+        relay_restore_last_key(r, uuid_key(d->tokens[i].id));
+    for (size_t i = 0; i < d->session_count; i++)
+        relay_restore_last_key(r, uuid_key(d->sessions[i].id));
+    for (size_t i = 0; i < d->request_count; i++)
+        relay_restore_last_key(r, uuid_key(d->requests[i].rec.id));
+}
+
 /* As the store does at the start. */
 static inline void disk_restore(const struct disk *d, struct relay *r)
 {
@@ -262,6 +276,7 @@ static inline void disk_restore(const struct disk *d, struct relay *r)
         relay_restore_request(r, &rec);
         bytes_unref(rec.text);
     }
+    disk_restore_last_key(d, r);
 }
 
 #endif

@@ -222,6 +222,19 @@ static void ids_go_on_after_the_last_though_the_clock_stepped_back(void **state)
     assert_true(uuid_key(request(t, 2)) > uuid_key(request(t, 1)));
 }
 
+static void ids_go_on_after_those_of_finished_requests(void **state)
+{
+    struct rig *t = *state;
+    join(t, 1);
+    submit(t, "ann");
+    result(t, 1, lease(t, 1, 1));
+    restart(t);
+    t->now.wall_ms -= 1000000;
+    join(t, 2);
+    submit(t, "ann");
+    assert_true(uuid_key(request(t, 2)) > uuid_key(request(t, 1)));
+}
+
 static void old_requests_are_removed_in_small_batches_when_that_is_wanted(void **state)
 {
     struct rig *t = *state;
@@ -250,6 +263,7 @@ int main(void)
         RIG_TEST(a_drain_lets_apps_finish_and_keeps_the_rest_for_after),
         RIG_TEST(text_longer_than_today_s_limit_is_kept),
         RIG_TEST(ids_go_on_after_the_last_though_the_clock_stepped_back),
+        RIG_TEST(ids_go_on_after_those_of_finished_requests),
         RIG_TEST(old_requests_are_removed_in_small_batches_when_that_is_wanted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -304,12 +304,20 @@ class Space:
         return app
 
 
+def preloaded(name, **environment):
+    """The environment of a program that is preloaded with tests/fault/NAME.c."""
+    options = [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]
+    return {"LD_PRELOAD": str(BUILD.resolve() / f"tests/fault/{name}.so"),
+            "ASAN_OPTIONS": ":".join(filter(None, options)), **environment}
+
+
 class Relay:
-    def __init__(self, limits=None, tls=False, options=()):
+    def __init__(self, limits=None, tls=False, options=(), environment=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="relay-"))
         self.data = self.folder / "data"
         self.certificate = self.folder / "cert.pem"
         self.options = list(options)
+        self.environment = environment or {}
         self.tls = tls
         self.process, self.sockets, self.people = None, [], {}
         self.errors = self.folder / "stderr"
@@ -338,7 +346,8 @@ class Relay:
         with open(self.errors, "ab") as errors:
             self.process = subprocess.Popen(
                 [PROGRAM, "serve", "--listen", listen, "--data", self.data, "--limits", self.folder / "limits",
-                 *self.options], stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL)
+                 *self.options], stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL,
+                env={**os.environ, **self.environment})
         line = self.process.stdout.readline().decode().split()
         assert line[:2] == ["listening", "on"], (line, self.log())
         self.url = line[2]

@@ -14,6 +14,7 @@ struct loaded {
     struct request_record requests[8]; /* parts are referenced */
     size_t user_count, space_count, token_count, session_count, setting_count, idempotency_count,
         request_count;
+    int64_t last_key;
 };
 
 #define LOADER(what)                                                                               \
@@ -42,6 +43,11 @@ static inline void load_request(void *ctx, const struct request_record *record)
     bytes_ref(record->error_message);
 }
 
+static inline void load_last_key(void *ctx, int64_t key)
+{
+    ((struct loaded *)ctx)->last_key = key;
+}
+
 static inline struct loaded *restart_and_load(struct bench *b)
 {
     struct loaded *l = xcalloc(1, sizeof *l);
@@ -52,7 +58,8 @@ static inline struct loaded *restart_and_load(struct bench *b)
                                     .session = load_session,
                                     .setting = load_setting,
                                     .idempotency = load_idempotency,
-                                    .request = load_request};
+                                    .request = load_request,
+                                    .last_key = load_last_key};
     bench_reopen(b);
     assert_int_equal(store_load(b->store, &v), OK);
     return l;

@@ -121,6 +121,40 @@ static void session_is_seen_and_ends(void **state)
     loaded_free(l);
 }
 
+/* ---- keys ---- */
+
+static void expect_last_key(struct bench *b, struct uuid id)
+{
+    struct loaded *l = restart_and_load(b);
+    assert_int_equal(l->last_key, uuid_key(id));
+    loaded_free(l);
+}
+
+/* Or a wall clock that is set back could repeat it. */
+static void last_key_is_told_of_what_is_finished_or_removed_too(void **state)
+{
+    struct bench *b = *state;
+    struct loaded *l = restart_and_load(b);
+    assert_int_equal(l->last_key, 0);
+    loaded_free(l);
+    struct uuid id = bench_id(b);
+    bench_save(b, change_of_user(id, "ada"));
+    expect_last_key(b, id);
+    bench_save(b, change_of_session(id = bench_id(b), 1, T0));
+    expect_last_key(b, id);
+    struct change *c = change_of_space(id = bench_id(b), "gone");
+    c->space->removed_ms = T0;
+    bench_save(b, c);
+    expect_last_key(b, id);
+    c = change_new(CHANGE_TOKEN_PUT);
+    c->token = STRUCT(struct token_record, .id = (id = bench_id(b)));
+    bench_save(b, c);
+    expect_last_key(b, id);
+    bench_save(b, change_of_request(id = bench_id(b), 1, 1, "{}"));
+    bench_save(b, change_of_final(id, REQUEST_CANCELLED, T0));
+    expect_last_key(b, id);
+}
+
 /* ---- spaces, tokens, settings ---- */
 
 static void space_keeps_every_field(void **state)
@@ -332,6 +366,7 @@ int main(void)
         BENCH_TEST(same_key_with_other_bytes_is_no_replacement),
         BENCH_TEST(new_session_sets_the_users_last_login),
         BENCH_TEST(session_is_seen_and_ends),
+        BENCH_TEST(last_key_is_told_of_what_is_finished_or_removed_too),
         BENCH_TEST(space_keeps_every_field),
         BENCH_TEST(removed_space_gives_its_name_back_and_is_not_loaded),
         BENCH_TEST(token_is_put_used_and_revoked),

@@ -353,6 +353,12 @@ static void count_open_request(void *ctx, const struct request_record *r)
     ++*(size_t *)ctx;
 }
 
+static void count_last_key(void *ctx, int64_t key)
+{
+    (void)ctx;
+    assert_true(key > 0);
+}
+
 static void count_row(void *ctx, const struct request_row *row)
 {
     assert_string_equal(row->space_name, "Bilder \xf0\x9f\x8e\xa8");
@@ -370,7 +376,8 @@ static void old_database_opens_with_all_it_holds(struct bench *b, const char *fi
                                     .session = count_session,
                                     .setting = count_setting,
                                     .idempotency = count_idempotency,
-                                    .request = count_open_request};
+                                    .request = count_open_request,
+                                    .last_key = count_last_key};
     const struct request_filter all = {.limit = 200};
     bench_close(b);
     remove(path_in(b, STORE_FILE));
