@@ -47,14 +47,19 @@ class ChaosProxy:
             self.tasks.discard(asyncio.current_task())
 
     async def pair(self, near, far, writers):
-        fate = "well" if self.calm else self.chance.choice(FATES)
-        self.fates.append(fate)
+        fate = "well" if self.calm else self.next_fate()
         limit = self.chance.choice((1000, 30000, 300000)) * self.chance.random()
         unharmed = float("inf")
         ways = [(near[0], far[1], limit), (far[0], near[1], unharmed)]
         if self.chance.random() < 0.5:
             ways = [(near[0], far[1], unharmed), (far[0], near[1], limit)]
         await asyncio.gather(*(self.way(*way, fate, writers) for way in ways))
+
+    def next_fate(self):
+        """Shuffled, and each comes in its turn: the first connections meet all of them."""
+        if not self.fates:
+            self.fates = self.chance.sample(FATES, len(FATES))
+        return self.fates.pop()
 
     async def way(self, reader, writer, limit, fate, writers):
         passed = 0

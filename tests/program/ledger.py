@@ -49,7 +49,9 @@ class Ledger:
                 if kind in ("final", "cancelled") or kind == "accepted"}
 
     def counts(self):
-        return dict(collections.Counter(kind for kind, _, _ in self.entries))
+        """By kind; refusals and failures by their code."""
+        return collections.Counter(facts.get("code") or (facts.get("error") or {}).get("code") or kind
+                                   for kind, _, facts in list(self.entries))
 
 
 def same(a, b):
@@ -104,9 +106,11 @@ def attempts_are_given_once(history, state):
 
 
 def result_was_computed(history, state):
-    made = [f["result"] for f in facts_of(history, "computed")]
-    if state["status"] == "completed" and not any(same(state["result"], result) for result in made):
+    made = [f for f in facts_of(history, "computed") if same(f["result"], state.get("result"))]
+    if state["status"] == "completed" and not made:
         yield "has a result that no app has made"
+    elif state["status"] == "completed" and state["attempt"] not in [f["attempt"] for f in made]:
+        yield "shows the result of an attempt that was over"
 
 
 def accepted_is_shown(history, state):

@@ -12,13 +12,14 @@ import time
 
 import pytest
 
-from chaos_proxy import FATES, ChaosProxy
+from chaos_proxy import ChaosProxy
 from relay import BUILD, PATIENCE, Relay
 from test_crash import check_database, wait_until_empty
 from traffic import Traffic, TrafficApp, on_loop
 
 CHAOS_S = float(os.environ.get("CHAOS_S", 5))
 SEED = os.environ.get("SEED") or str(random.randrange(10**6))
+# Some stay away for longer than the grace: what they have is late then.
 LIMITS = {"text_save_ms": 20, "unfinished_per_person": 100000, "request_timeout_ms": 5000, "grace_ms": 300,
           "cancel_wait_ms": 200, "ping_every_ms": 300, "ping_timeout_ms": 300}
 LATE_S = 5  # how much later than its deadline a request may end on a machine that is busy with other things
@@ -46,10 +47,10 @@ def finish(relay, traffic):
     return states
 
 
-def while_it_works(traffic):
-    """At least CHAOS_S seconds, and something has happened at their end."""
+def while_it_works(traffic, *codes):
+    """At least CHAOS_S seconds, until these codes have been heard too."""
     end = time.monotonic() + CHAOS_S
-    while time.monotonic() < end:
+    while time.monotonic() < end or not traffic.ledger.counts().keys() >= set(codes):
         traffic.ledger.wait_for_more(20, PATIENCE)
         traffic.check()
 
@@ -107,10 +108,10 @@ def write_down(traffic, lines):
 
 
 def test_each_request_ends_once_over_a_bad_network(relay):
-    with bad_network(relay) as proxy, Traffic(relay, SEED, lambda: proxy.url, ping_s=0.5) as traffic:
+    with bad_network(relay) as proxy, Traffic(relay, SEED, lambda: proxy.url, ping_s=0.5, away_s=0.5) as traffic:
         spaces = [relay.space(max_apps=2), relay.space(queue_offline=True)]
-        traffic.add_app(spaces[0])
-        traffic.add_app(spaces[0])
+        for _ in range(2):
+            traffic.add_app(spaces[0])
         with mock_app(relay, spaces[1], proxy.url) as said:
             for i in range(4):
                 traffic.add_person(relay.person(f"person{i}"), spaces)
@@ -120,7 +121,6 @@ def test_each_request_ends_once_over_a_bad_network(relay):
             wait_until_empty(relay)
             write_down(traffic, said())
             finish(relay, traffic)
-        assert set(proxy.fates) == set(FATES)
 
 
 # ---- the app ----
@@ -154,14 +154,13 @@ def when(text):
 
 
 def test_an_app_that_dies_every_100_ms_leaves_no_request_behind(relay):
-    with Traffic(relay, SEED) as traffic:
+    with Traffic(relay, SEED, away_s=0.5) as traffic:
         space = relay.space(queue_offline=True)
         app = traffic.add_app(space, kind=DyingApp, work_s=0.1)
         for i in range(2):
             traffic.add_person(relay.person(f"person{i}"), [space])
-        while_it_works(traffic)
+        while_it_works(traffic, "app_lost", "stale_attempt")
         states = finish(relay, traffic)
-        assert {s["error"]["code"] for s in states.values() if s["status"] == "failed"} >= {"app_lost"}
         late = {i: (s, app.deadlines[i]) for i, s in states.items() if i in app.deadlines and
                 when(s["finished_at"]) > when(app.deadlines[i]) + datetime.timedelta(seconds=LATE_S)}
         assert not late

@@ -34,6 +34,7 @@ def test_a_good_history_breaks_none():
     ("has a result that no app has made", [], {**DONE, "result": {"n": 2}}),
     ("has lost or changed an accepted result", [], {**DONE, "result": {"n": 2}}),
     ("has lost or changed an accepted result", [], FAILED),
+    ("shows the result of an attempt that was over", [], {**DONE, "attempt": 2}),
     ("has lost an accepted error", [("accepted", "a", {"attempt": 1, "failure": "no"})], DONE),
     ("was denied to the app that held it", [("refused", "a", {"attempt": 1, "code": "not_found"})], DONE),
     ("was cancelled and is not", [("cancelled", "a", {})], DONE),

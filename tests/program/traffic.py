@@ -43,7 +43,8 @@ class Peer:
                     raise
             except GONE:
                 pass
-            await asyncio.sleep(0.02 * self.chance.random())
+            away_s = self.traffic.away_s if self.chance.random() < 0.2 else 0
+            await asyncio.sleep(away_s + 0.02 * self.chance.random())
 
     async def connect(self):
         async with websockets.connect(
@@ -109,7 +110,8 @@ class TrafficApp(Peer):
             return
         resumed = {(r["request_id"], r["attempt"]): r["text_bytes"] for r in m["resumed"]}
         for lease in [lease for lease in self.working if lease not in resumed]:
-            self.working.pop(lease).cancel()
+            if self.chance.random() < 0.5:  # the others go on, and are late
+                self.working.pop(lease).cancel()
         for (request_id, attempt), have in resumed.items():
             text = self.texts.get((request_id, attempt), "")
             if len(text) > have:
@@ -127,8 +129,9 @@ class TrafficApp(Peer):
     async def work(self, lease, payload):
         fields = {"request_id": lease[0], "attempt": lease[1]}
         self.texts[lease] = ""
+        pace = self.work_s * (30 if self.chance.random() < 0.1 else 1)
         for step in range(self.chance.randint(0, 3)):
-            await asyncio.sleep(self.work_s * self.chance.random())
+            await asyncio.sleep(pace * self.chance.random())
             await self.registered.wait()
             await self.send("inference_progress", **fields, percent=step * 25)
             offset, piece = len(self.texts[lease]), f"{step} {payload['prompt']} "
@@ -245,10 +248,11 @@ class TrafficPerson(Peer):
 
 
 class Traffic:
-    """Runs on the loop of relay.py, beside the test's own thread. url: where apps and people connect to."""
+    """Runs on the loop of relay.py, beside the test's own thread. url: where apps and people connect to. ping_s: what
+    they take for a dead connection. away_s: how long one in five stays away before it comes back."""
 
-    def __init__(self, relay, seed, url=None, ping_s=None):
-        self.relay, self.seed, self.ping_s = relay, seed, ping_s
+    def __init__(self, relay, seed, url=None, ping_s=None, away_s=0):
+        self.relay, self.seed, self.ping_s, self.away_s = relay, seed, ping_s, away_s
         self.url = url or (lambda: relay.url)
         self.ledger, self.owners = Ledger(), {}
         self.open, self.errors = set(), []
@@ -351,4 +355,4 @@ class Traffic:
             assert time.monotonic() < end, (len(open_ones), list(states.values())[:5])
         broken = list(broken_promises(self.ledger.entries, self.shown()))
         assert not broken, (len(broken), broken[:5])
-        return self.ledger.counts()
+        return dict(self.ledger.counts())
