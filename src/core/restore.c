@@ -36,7 +36,6 @@ void relay_restore_session(struct relay *r, const struct session_record *s)
 
 void relay_restore_idempotency(struct relay *r, const struct idempotency_record *k)
 {
-    seen_id(r, k->request_id);
     idempotency_restore(r, k);
 }
 
