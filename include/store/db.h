@@ -48,6 +48,10 @@ void db_close(struct db *db); /* NULL is fine; no query may be in use */
 const char *db_error(const struct db *db);
 /* What was behind it. */
 enum db_trouble db_trouble(const struct db *db);
+/* "the disk is full"; NULL for DB_FINE. Static storage. */
+const char *db_trouble_words(enum db_trouble trouble);
+/* The newest failure as a part of a sentence for people, and what to do about it. */
+void db_explain(const struct db *db, struct buf *why);
 /* Notes a failure that SQLite does not know of. */
 void db_set_error(struct db *db, const char *what);
 

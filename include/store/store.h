@@ -29,7 +29,7 @@ MUST_USE enum err store_open(struct store **out, const char *dir, struct buf *wh
 void store_close(struct store *s);
 
 /* Start-up: hands over everything the relay keeps in memory, in the order core/relay.h wants;
- * records are borrowed for the call. Before store_start. ERR_IO. */
+ * records are borrowed for the call. Before store_start. ERR_IO, and why gets a sentence. */
 struct store_visitor {
     void *ctx;
     void (*user)(void *ctx, const struct user_record *);
@@ -44,7 +44,7 @@ struct store_visitor {
                     const struct request_record *); /* queued and processing, ascending keys */
     void (*last_key)(void *ctx, int64_t key); /* the highest of all rows; 0 when there are none */
 };
-MUST_USE enum err store_load(struct store *s, const struct store_visitor *v);
+MUST_USE enum err store_load(struct store *s, const struct store_visitor *v, struct buf *why);
 
 /* An answer of the writer's or the loader's thread. */
 struct store_answer {

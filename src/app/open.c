@@ -113,10 +113,7 @@ static enum err load_all(struct app *a, struct buf *why)
                               .idempotency = restore_idempotency,
                               .request = restore_request,
                               .last_key = restore_last_key};
-    enum err e = store_load(a->store, &v);
-    if (e)
-        buf_printf(why, "the database in %s cannot be read", a->dir);
-    return e;
+    return store_load(a->store, &v, why);
 }
 
 static enum err open_parts(struct app *a, struct buf *why)

@@ -5,6 +5,7 @@
 #include "store/wal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,8 +56,10 @@ static enum db_trouble trouble_of(int rc)
 
 static void note_error(struct db *db, const char *sql)
 {
-    int rc = sqlite3_extended_errcode(db->conn);
+    int rc = sqlite3_extended_errcode(db->conn), why = sqlite3_system_errno(db->conn);
     db->trouble = trouble_of(rc);
+    if (db->trouble == DB_IO && (why == ENOSPC || why == EDQUOT))
+        db->trouble = DB_FULL;
     /* Which statement it was: its beginning is enough, and holds no value. */
     snprintf(db->error, sizeof db->error, "%s (%d) in: %.60s", sqlite3_errmsg(db->conn), rc, sql);
 }
@@ -64,6 +67,31 @@ static void note_error(struct db *db, const char *sql)
 enum db_trouble db_trouble(const struct db *db)
 {
     return db->trouble;
+}
+
+const char *db_trouble_words(enum db_trouble trouble)
+{
+    static const char *const words[DB_TROUBLE__MAX] = {
+        [DB_FULL] = "the disk is full",
+        [DB_IO] = "the disk does not read or write",
+        [DB_BUSY] = "another program has locked the database",
+        [DB_READONLY] = "the database can only be read",
+        [DB_MEMORY] = "memory is out",
+        [DB_DAMAGED] = "the database is damaged",
+    };
+    return words[trouble];
+}
+
+void db_explain(const struct db *db, struct buf *why)
+{
+    const char *words = db_trouble_words(db->trouble);
+    if (words)
+        buf_printf(why, "%s (%s)", words, db->error);
+    else
+        buf_puts(why, db->error);
+    if (db->trouble == DB_DAMAGED)
+        buf_puts(why,
+                 "; `spacerelay doctor` tells more, `spacerelay restore` brings a backup back");
 }
 
 const char *db_error(const struct db *db)
@@ -137,11 +165,12 @@ enum err db_open(struct db **out, const char *path, enum db_mode mode, struct bu
     free(name);
     enum err e = ERR_IO;
     if (rc != SQLITE_OK)
-        snprintf(db->error, sizeof db->error, "%s", sqlite3_errstr(rc));
+        note_error(db, "open");
     else if (sqlite3_busy_timeout(db->conn, wait_ms) == SQLITE_OK)
         e = mode == DB_WRITER ? set_up_writer(db) : set_up_reader(db);
     if (e) {
-        buf_printf(why, "%s cannot be opened: %s", path, db->error);
+        buf_printf(why, "%s cannot be opened: ", path);
+        db_explain(db, why);
         db_close(db);
         return ERR_IO;
     }
@@ -187,7 +216,11 @@ static enum err settle_tail(struct db *db)
         return e;
     db->tail_is_left = !wal_cut_tail(db->conn);
     sqlite3_exec(db->conn, "ROLLBACK", NULL, NULL, NULL);
-    return db->tail_is_left ? ERR_STORE_UNAVAILABLE : OK;
+    if (!db->tail_is_left)
+        return OK;
+    db_set_error(db, "what was refused cannot be cut off the WAL");
+    db->trouble = DB_IO;
+    return ERR_STORE_UNAVAILABLE;
 }
 
 enum err db_begin(struct db *db)
@@ -218,7 +251,7 @@ void db_rollback(struct db *db)
     memcpy(error, db->error, sizeof error);
     enum db_trouble trouble = db->trouble;
     if (settle_tail(db))
-        log_error("store", "what could not be committed is left at the WAL's end; trying again");
+        log_error("store", "what was refused cannot be cut off the WAL; trying again");
     memcpy(db->error, error, sizeof error); /* the cause, not what came of it */
     db->trouble = trouble;
 }

@@ -50,7 +50,8 @@ enum err migrate(struct db *db, const struct migration *list, size_t count, stru
     int64_t version;
     assert(count > 0);
     if (read_version(db, &version)) {
-        buf_printf(why, "the database cannot be read: %s", db_error(db));
+        buf_puts(why, "the database cannot be read: ");
+        db_explain(db, why);
         return ERR_IO;
     }
     if (version < 0 || version > (int64_t)count) {
@@ -63,8 +64,8 @@ enum err migrate(struct db *db, const struct migration *list, size_t count, stru
     for (size_t i = (size_t)version; i < count; i++) {
         assert(list[i].number == i + 1);
         if (run(db, &list[i])) {
-            buf_printf(why, "the database could not be brought to schema %zu: %s", i + 1,
-                       db_error(db));
+            buf_printf(why, "the database could not be brought to schema %zu: ", i + 1);
+            db_explain(db, why);
             return ERR_INTERNAL;
         }
         log_info("store", "database brought to schema %zu", i + 1);

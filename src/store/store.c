@@ -87,29 +87,21 @@ const char *store_path(const struct store *s)
     return s->path;
 }
 
-enum err store_load(struct store *s, const struct store_visitor *v)
+enum err store_load(struct store *s, const struct store_visitor *v, struct buf *why)
 {
     assert(!s->started);
     if (!load_all(s->db, v))
         return OK;
-    log_error("store", "the database cannot be loaded: %s", db_error(s->db));
+    buf_printf(why, "%s cannot be read: ", s->path);
+    db_explain(s->db, why);
     return ERR_IO;
 }
 
 /* ---- health ---- */
 
-static const char *const troubles[DB_TROUBLE__MAX] = {
-    [DB_FULL] = "the disk is full",
-    [DB_IO] = "the disk does not read or write",
-    [DB_BUSY] = "another program has locked the database",
-    [DB_READONLY] = "the database can only be read",
-    [DB_MEMORY] = "memory is out",
-    [DB_DAMAGED] = "the database is damaged",
-};
-
 const char *store_trouble(const struct store *s)
 {
-    return troubles[atomic_load(&s->trouble)];
+    return db_trouble_words(atomic_load(&s->trouble));
 }
 
 void store_note(struct store *s, enum db_trouble trouble)
@@ -120,7 +112,7 @@ void store_note(struct store *s, enum db_trouble trouble)
             return;
     } while (!atomic_compare_exchange_weak(&s->trouble, &before, trouble));
     if (trouble)
-        log_error("store", "nothing can be saved: %s", troubles[trouble]);
+        log_error("store", "nothing can be saved: %s", db_trouble_words(trouble));
     else
         log_warn("store", "saving works again");
 }
@@ -136,7 +128,7 @@ static bool damaged(const struct store *s)
 static enum err write_together(struct store *s, const struct change *c, size_t count)
 {
     if (damaged(s)) {
-        db_set_error(s->db, troubles[DB_DAMAGED]);
+        db_set_error(s->db, db_trouble_words(DB_DAMAGED));
         return ERR_STORE_UNAVAILABLE;
     }
     enum err e = db_begin(s->db);
@@ -153,8 +145,9 @@ static enum err write_together(struct store *s, const struct change *c, size_t c
 
 /* After write_together has failed: each on its own, so that one does not fail the others, and what
  * failed once may succeed; but with the first that the disk refuses again it has refused them all:
- * to try on would only take time. So it is with a lock, which was waited for already. */
-static void write_each(struct store *s, const struct change *c, size_t count)
+ * to try on would only take time. So it is with a lock, which was waited for already. known: that
+ * the disk fails was logged before. */
+static void write_each(struct store *s, const struct change *c, size_t count, bool known)
 {
     size_t failed = 0;
     enum err e = db_trouble(s->db) == DB_BUSY ? ERR_LOCKED : OK;
@@ -164,13 +157,13 @@ static void write_each(struct store *s, const struct change *c, size_t count)
         if (!e)
             continue;
         s->answers[i].err = ERR_STORE_UNAVAILABLE;
-        if (failed++ == 0)
+        if (failed++ == 0 && !known)
             log_error("store", "%s failed: %s", write_name(c->kind), db_error(s->db));
     }
     if (failed == 0)
         log_warn("store", "a transaction failed, its changes were written one by one: %s",
                  db_error(s->db));
-    if (failed > 1)
+    if (failed > 1 && !known)
         log_error("store", "and %zu more changes with it", failed - 1);
 }
 
@@ -189,8 +182,9 @@ static void write_batch(struct store *s, const struct change *batch)
     size_t count = 0;
     for (const struct change *c = batch; c; c = c->next)
         s->answers[count++] = (struct store_answer){.id = c->save_id};
+    bool known = store_trouble(s);
     if (write_together(s, batch, count))
-        write_each(s, batch, count);
+        write_each(s, batch, count, known);
     if (s->answered)
         s->answered(s->ctx, s->answers, count);
     note_answered(s, count);

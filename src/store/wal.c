@@ -30,15 +30,18 @@ static bool committed_end(sqlite3 *conn, sqlite3_int64 *end)
     return true;
 }
 
+/* Where the file cannot be made shorter, a frame (or the file) without a header ends the WAL too.
+ */
 bool wal_cut_tail(sqlite3 *conn)
 {
+    static const char no_header[FRAME_HEADER_BYTES];
     sqlite3_file *wal = NULL;
     sqlite3_int64 end, bytes;
     if (!committed_end(conn, &end) ||
         sqlite3_file_control(conn, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) || !wal ||
         !wal->pMethods || wal->pMethods->xFileSize(wal, &bytes))
         return false;
-    if (bytes <= end)
-        return true;
-    return !wal->pMethods->xTruncate(wal, end) && !wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+    bool cut = bytes <= end || !wal->pMethods->xTruncate(wal, end) ||
+               !wal->pMethods->xWrite(wal, no_header, sizeof no_header, end);
+    return cut && !wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
 }

@@ -61,7 +61,9 @@ static inline struct loaded *restart_and_load(struct bench *b)
                                     .request = load_request,
                                     .last_key = load_last_key};
     bench_reopen(b);
-    assert_int_equal(store_load(b->store, &v), OK);
+    struct buf why = BUF_INIT(1000);
+    assert_int_equal(store_load(b->store, &v, &why), OK);
+    buf_release(&why);
     return l;
 }
 
