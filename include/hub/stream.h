@@ -69,8 +69,8 @@ struct stream {
  * tells when it is through. With tls `ready` tells that the handshake is done. */
 void stream_init(struct stream *s, struct stream_loop *loop, int fd, struct tls_session *tls,
                  bool connecting, const struct stream_calls *calls, void *owner);
-/* Ends it; what is unsent is lost. The descriptor is closed at the end of this turn, followed by
- * `released`. */
+/* Ends it; what is unsent is lost, and the peer told so by a reset. The descriptor is closed at the
+ * end of this turn, followed by `released`. */
 void stream_close(struct stream *s);
 
 /* Output. Never fails at once: a stream out of memory breaks. Each call's bytes stay in one piece

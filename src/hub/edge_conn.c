@@ -4,8 +4,6 @@
 #include "base/log.h"
 
 #include <assert.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -367,8 +365,6 @@ void edge_conn_accept(void *ctx, int fd, struct address peer)
         refuse_fd(c, fd, "out of memory");
         return;
     }
-    int one = 1; /* the stream coalesces by itself */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     e->stats.connections++;
     list_push_back(&e->conns, &c->node);
     stream_init(&c->stream, &e->streams, fd, tls, false, &CALLS, c);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ACCEPTS_A_TURN 64
-#define REST_MS        100   /* when descriptors have run out */
-#define SAY_MS         60000 /* which is said at most so often */
-#define BACKLOG        4096
-#define PORT_TRIES     20
+#define ACCEPTS_A_TURN      64
+#define REST_MS             100   /* when descriptors have run out */
+#define SAY_MS              60000 /* which is said at most so often */
+#define BACKLOG             4096
+#define PORT_TRIES          20
+#define KERNEL_UNSENT_BYTES (128 * 1024)
 
 struct listener {
     struct list node;
@@ -96,12 +98,22 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- binding ---- */
 
+/* Accepted sockets inherit both. Streams coalesce by themselves; and what a peer does not take
+ * shall wait in our queue, where it is counted, not in a kernel buffer of up to 4 MiB. */
+static void set_inherited(int fd)
+{
+    int one = 1, unsent = KERNEL_UNSENT_BYTES;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+}
+
 static int open_socket(const struct addrinfo *ai)
 {
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     int one = 1;
+    set_inherited(fd);
     int e = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (ai->ai_family == AF_INET6)
         e |= setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);

@@ -203,12 +203,22 @@ static void settle(struct stream *s)
     }
 }
 
+/* A peer that did not take its output is not owed what the kernel holds of it, and shall see that
+ * something is missing: the connection is reset. */
+static void reset_unsent(const struct stream *s)
+{
+    const struct linger reset = {.l_onoff = 1};
+    if (s->queue.bytes)
+        setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
 static void reap(struct stream_loop *loop)
 {
     struct list *node;
     while ((node = list_first(&loop->dead))) {
         struct stream *s = CONTAINER_OF(node, struct stream, node);
         list_remove(node);
+        reset_unsent(s);
         stream_queue_release(&s->queue);
         tls_session_free(s->tls);
         close(s->fd);
