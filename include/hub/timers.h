@@ -20,17 +20,17 @@ struct timers {
     struct event wake;
     struct heap heap;
     uint64_t armed_ms; /* when wake goes off; UINT64_MAX = not armed */
+    uint64_t last_ms;  /* of the monotonic clock, when it was last asked */
+    uint64_t paused_ms;
     bool firing;
 };
 
 void timers_init(struct timers *t, struct event_base *base);
 void timers_release(struct timers *t);
 
-/* Monotonic milliseconds, the clock of all deadlines here. */
-static inline uint64_t timers_now(void)
-{
-    return clock_now().mono_ms;
-}
+/* Monotonic milliseconds, the clock of all deadlines here. It stands still while the process does:
+ * who was not heard because it was stopped is not late. */
+uint64_t timers_now(struct timers *t);
 
 /* Sets or moves the timer. What is due already fires in a later turn of the loop, never from within
  * the call. */

@@ -56,7 +56,7 @@ void edge_conn_page(struct edge_conn *c, size_t bytes)
 {
     if (!c->page_bytes) {
         list_push_back(&c->edge->paging, &c->paging);
-        c->page_ms = timers_now();
+        c->page_ms = timers_now(&c->edge->timers);
         c->page_sent = c->stream.sent;
     }
     c->page_bytes += bytes;
@@ -81,7 +81,7 @@ static struct edge_conn *slowest_page(struct edge *e, uint64_t now)
 
 void edge_pages_shed(struct edge *e)
 {
-    uint64_t now = timers_now();
+    uint64_t now = timers_now(&e->timers);
     while (e->page_bytes > e->config.limits->inner_total_bytes && !list_empty(&e->paging)) {
         struct edge_conn *c = slowest_page(e, now);
         log_warn("edge", "pages fill their memory: dropping the slowest of their readers");
@@ -95,7 +95,7 @@ void edge_conn_set_state(struct edge_conn *c, enum edge_state state, uint64_t ti
 {
     c->state = state;
     if (timeout_ms)
-        timers_set(&c->edge->timers, &c->timer, timers_now() + timeout_ms);
+        timers_set(&c->edge->timers, &c->timer, timers_now(&c->edge->timers) + timeout_ms);
     else
         timers_stop(&c->edge->timers, &c->timer);
 }
@@ -182,7 +182,7 @@ static void head_due(struct edge_conn *c)
 static void body_due(struct edge_conn *c)
 {
     const struct limits *l = limits_of(c);
-    if (!pace_check(&c->pace, l, l->body_idle_ms, timers_now()))
+    if (!pace_check(&c->pace, l, l->body_idle_ms, timers_now(&c->edge->timers)))
         edge_request_refuse(c, 408, "the request body came too slowly", "");
     else
         timers_set(&c->edge->timers, &c->timer, pace_due(&c->pace, l, l->body_idle_ms));
@@ -195,7 +195,7 @@ static void stream_due(struct edge_conn *c)
 
 static void linger_due(struct edge_conn *c)
 {
-    if (c->heard && timers_now() < c->linger_ms) {
+    if (c->heard && timers_now(&c->edge->timers) < c->linger_ms) {
         c->heard = false;
         edge_conn_set_state(c, EDGE_LINGER, LINGER_MS);
     } else if (!still_sending(c)) {
@@ -289,7 +289,7 @@ static void on_end(void *owner)
 
 static void start_lingering(struct edge_conn *c)
 {
-    c->linger_ms = timers_now() + LINGER_MAX_MS;
+    c->linger_ms = timers_now(&c->edge->timers) + LINGER_MAX_MS;
     edge_conn_set_state(c, EDGE_LINGER, LINGER_MS);
 }
 

@@ -50,7 +50,7 @@ static enum err feed(struct edge_conn *c, struct str *in)
 {
     size_t before = in->n;
     enum err e = http_body_feed(&c->x->body, in, &c->x->body_bytes);
-    pace_feed(&c->pace, before - in->n, timers_now());
+    pace_feed(&c->pace, before - in->n, timers_now(&c->edge->timers));
     return e;
 }
 
@@ -84,7 +84,7 @@ static void start_body(struct edge_conn *c, uint64_t max_body)
     struct exchange *x = c->x;
     http_body_init(&x->body, &x->head, max_body);
     buf_init(&x->body_bytes, max_body);
-    pace_start(&c->pace, timers_now());
+    pace_start(&c->pace, timers_now(&c->edge->timers));
     timers_stop(&c->edge->timers, &c->timer);
     c->state = EDGE_BODY;
     if (x->head.expect_continue && !c->in.len)

@@ -203,7 +203,8 @@ void inner_submit(struct inner *in, struct exchange *x)
         return;
     }
     x->inner_timer.due = on_timeout;
-    timers_set(&e->timers, &x->inner_timer, timers_now() + e->config.limits->inner_timeout_ms);
+    timers_set(&e->timers, &x->inner_timer,
+               timers_now(&e->timers) + e->config.limits->inner_timeout_ms);
     if (ic) {
         assign(ic, x);
         return;
@@ -359,7 +360,8 @@ static void reopen(struct inner_conn *ic)
 static void reopen_later(struct inner_conn *ic)
 {
     set_state(ic, LINK_CLOSING);
-    timers_set(&ic->inner->edge->timers, &ic->retry, timers_now() + RETRY_MS);
+    timers_set(&ic->inner->edge->timers, &ic->retry,
+               timers_now(&ic->inner->edge->timers) + RETRY_MS);
 }
 
 /* One that was closed without having been of use is not opened again at once, lest this become a

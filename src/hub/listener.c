@@ -50,7 +50,7 @@ static void on_rested(struct timer *t)
 
 static void rest(struct listeners *all, const char *why)
 {
-    uint64_t now = timers_now();
+    uint64_t now = timers_now(all->timers);
     if (now >= all->say_ms) {
         log_warn("edge", "cannot accept connections: %s", why);
         all->say_ms = now + SAY_MS;

@@ -2,17 +2,31 @@
 
 #include "base/list.h"
 
+#define LOOK_MS  1000 /* while something is set the clock is looked at so often */
+#define PAUSE_MS 3000 /* two looks further apart than this: the process was stopped */
+
+uint64_t timers_now(struct timers *t)
+{
+    uint64_t mono_ms = clock_now().mono_ms;
+    if (t->heap.len && t->last_ms && mono_ms - t->last_ms > PAUSE_MS)
+        t->paused_ms += mono_ms - t->last_ms - LOOK_MS;
+    t->last_ms = mono_ms;
+    return mono_ms - t->paused_ms;
+}
+
 static void arm(struct timers *t)
 {
     const struct heap_node *min = heap_min(&t->heap);
     if (!min || t->firing || t->armed_ms <= min->key)
         return;
-    uint64_t now = timers_now();
+    uint64_t now = timers_now(t);
     uint64_t delay = min->key > now ? min->key - now : 0;
+    if (delay > LOOK_MS)
+        delay = LOOK_MS;
     struct timeval tv = {.tv_sec = (time_t)(delay / 1000),
                          .tv_usec = (suseconds_t)(delay % 1000 * 1000)};
     event_add(&t->wake, &tv);
-    t->armed_ms = min->key;
+    t->armed_ms = now + delay;
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
@@ -20,7 +34,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct timers *t = arg;
-    uint64_t now = timers_now();
+    uint64_t now = timers_now(t);
     t->armed_ms = UINT64_MAX;
     t->firing = true;
     /* The budget: a timer set for "now" by a timer waits for the next turn. */

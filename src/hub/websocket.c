@@ -105,7 +105,7 @@ void websocket_close(struct websocket *w, uint16_t code, struct str reason)
     if (w->close_sent)
         return;
     send_close(w, code, reason);
-    w->close_ms = timers_now() + CLOSE_MS;
+    w->close_ms = timers_now(&w->conn->edge->timers) + CLOSE_MS;
     set_timer(w, w->close_ms);
 }
 
@@ -267,7 +267,7 @@ static void take_held(struct websocket *w)
 void websocket_data(struct websocket *w, struct str in)
 {
     struct edge_conn *c = w->conn;
-    uint64_t now = timers_now();
+    uint64_t now = timers_now(&w->conn->edge->timers);
     size_t n = in.n;
     w->heard_ms = now;
     if (w->pinged_ms)
@@ -291,7 +291,7 @@ void websocket_drained(struct websocket *w)
     take_held(w);
     w->under_way = false; /* the pace is counted anew */
     if (reading(w))
-        watch_pace(w, 0, timers_now());
+        watch_pace(w, 0, timers_now(&w->conn->edge->timers));
 }
 
 /* ---- time ---- */
@@ -350,7 +350,7 @@ static void close_due(struct websocket *w, uint64_t now)
 void websocket_due(struct websocket *w)
 {
     const struct limits *l = limits_of(w);
-    uint64_t now = timers_now();
+    uint64_t now = timers_now(&w->conn->edge->timers);
     bool held = w->conn->stream.paused;
     if (w->conn->in.len && !held)
         take_held(w);
@@ -398,7 +398,7 @@ struct websocket *websocket_accept(struct exchange *x, const struct websocket_co
     w->config = *config;
     w->config.subprotocol = STR("");
     str_copy(w->address, sizeof w->address, str_of(x->address));
-    w->heard_ms = timers_now();
+    w->heard_ms = timers_now(&w->conn->edge->timers);
     ws_init(&w->decoder, WS_SERVER,
             (struct ws_limits){.message_bytes = config->message_bytes,
                                .message_fragments = (size_t)limits_of(w)->message_fragments});
