@@ -128,8 +128,9 @@ void websocket_send(struct websocket *w, struct str text)
     w->sent[w->count++] = str_dup(text);
 }
 
-void websocket_send_frame(struct websocket *w, struct bytes *frame)
+void websocket_send_frame(struct websocket *w, struct bytes *frame, bool crowd)
 {
+    (void)crowd;
     struct str s = bytes_str(frame);
     size_t skip = str_find(s, '{');
     websocket_send(w, str_slice(s.p + skip, s.n - skip));
