@@ -20,8 +20,8 @@ from traffic import Traffic, TrafficApp, on_loop
 CHAOS_S = float(os.environ.get("CHAOS_S", 5))
 SEED = os.environ.get("SEED") or str(random.randrange(10**6))
 # Some stay away for longer than the grace: what they have is late then.
-LIMITS = {"text_save_ms": 20, "unfinished_per_person": 100000, "request_timeout_ms": 5000, "grace_ms": 300,
-          "cancel_wait_ms": 200, "ping_every_ms": 300, "ping_timeout_ms": 300}
+LIMITS = {"text_save_ms": 20, "requests_per_minute": 0, "unfinished_per_person": 100000, "request_timeout_ms": 5000,
+          "grace_ms": 300, "cancel_wait_ms": 200, "ping_every_ms": 300, "ping_timeout_ms": 300}
 LATE_S = 5  # how much later than its deadline a request may end on a machine that is busy with other things
 
 

@@ -10,8 +10,8 @@ from traffic import Traffic
 
 KILLS = int(os.environ.get("KILLS", 5))
 SEED = os.environ.get("SEED") or str(random.randrange(10**6))
-LIMITS = {"text_save_ms": 20, "unfinished_per_person": 100000, "request_timeout_ms": 20000, "grace_ms": 5000,
-          "cancel_wait_ms": 200, "max_attempts": 3}
+LIMITS = {"text_save_ms": 20, "requests_per_minute": 0, "unfinished_per_person": 100000, "request_timeout_ms": 20000,
+          "grace_ms": 5000, "cancel_wait_ms": 200, "max_attempts": 3}
 
 
 def start_traffic(traffic, relay, people=4):
@@ -32,6 +32,8 @@ def check_database(relay, ledger):
         assert ledger.acknowledged() <= {f"{i[:8]}-{i[8:12]}-{i[12:16]}-{i[16:20]}-{i[20:]}" for i in status}
         assert set(status.values()) <= {"completed", "failed", "cancelled"}
         assert db.execute("SELECT count(*) FROM request").fetchone()[0] == len(status)
+        # No prompt was meant twice: what was asked again had an idempotency key.
+        assert db.execute("SELECT prompt FROM payload GROUP BY prompt HAVING count(*) > 1").fetchall() == []
 
 
 def wait_until_empty(relay):

@@ -4,6 +4,7 @@ connections; `shown` asks the relay for the truth as it sees it, over a connecti
 
 Everything random comes from one seed, which the tests print. (When what happens is up to the machine.)"""
 import asyncio
+import collections
 import contextlib
 import json
 import random
@@ -16,6 +17,7 @@ from relay import PATIENCE, _loop
 
 GONE = (OSError, EOFError, websockets.WebSocketException, asyncio.TimeoutError)
 AT_ONCE = 64  # requests that are asked about in one go
+EXPECTED = {"already_final", "app_disconnected", "store_unavailable", "shutting_down"}  # what people may be refused with
 SOME = 100    # finished requests that are looked at in between
 OPEN = 300    # requests under way at most, so that a backlog does not hide what the test is about
 
@@ -191,7 +193,10 @@ class TrafficPerson(Peer):
             self.submitting.cancel()
 
     async def hello(self):
-        self.asked.clear()  # nobody knows whether they were accepted
+        # Nobody knows whether these were accepted. With a key one may ask again.
+        self.asked = {ref: fields for ref, fields in self.asked.items() if "idempotency_key" in fields}
+        for ref, fields in list(self.asked.items()):
+            await self.send("submit", ref=ref, **fields)
         for request_id in self.watched:
             await self.send("subscribe", topic=f"request:{request_id}")
         self.submitting = asyncio.create_task(self.submit())
@@ -202,12 +207,17 @@ class TrafficPerson(Peer):
                 await asyncio.sleep(0.005)
                 continue
             self.count += 1
-            ref = f"{self.name} {self.count}"
-            self.asked[ref] = {"prompt": ref, "n": 1.50, "pad": "世" * self.chance.choice((0, 10, 3000))}
-            await self.send("submit", space=self.chance.choice(self.spaces), ref=ref, payload=self.asked[ref])
+            ref = f"{self.name}.{self.count}"
+            payload = {"prompt": ref, "n": 1.50, "pad": "世" * self.chance.choice((0, 10, 3000))}
+            self.asked[ref] = {"space": self.chance.choice(self.spaces), "payload": payload}
+            if self.chance.random() < 0.5:
+                self.asked[ref]["idempotency_key"] = ref
+            await self.send("submit", ref=ref, **self.asked[ref])
 
     async def on_submitted(self, m):
-        request_id, payload = m["request_id"], self.asked.pop(m["ref"])
+        if m["ref"] not in self.asked:
+            return
+        request_id, payload = m["request_id"], self.asked.pop(m["ref"])["payload"]
         self.traffic.owners[request_id] = self.name
         self.traffic.open.add(request_id)
         self.ledger.add("submitted", request_id, payload=payload)
@@ -223,8 +233,8 @@ class TrafficPerson(Peer):
         self.traffic.open.discard(m["request_id"])
 
     async def on_error(self, m):
+        self.traffic.errors[m["code"]] += 1
         if m.get("ref") in self.asked:
-            self.traffic.errors.append(m["code"])
             await asyncio.sleep(0.02)
             self.asked.pop(m["ref"], None)
         elif m.get("topic", "").startswith("request:") and m["code"] == "not_found":
@@ -255,7 +265,7 @@ class Traffic:
         self.relay, self.seed, self.ping_s, self.away_s = relay, seed, ping_s, away_s
         self.url = url or (lambda: relay.url)
         self.ledger, self.owners = Ledger(), {}
-        self.open, self.errors = set(), []
+        self.open, self.errors = set(), collections.Counter()
         self.closing = self.over = False
         self.peers, self.apps, self.tasks = [], [], []
 
@@ -353,6 +363,7 @@ class Traffic:
             states = self.shown(open_ones)
             done |= {i for i, state in states.items() if not state or state["status"] in FINAL}
             assert time.monotonic() < end, (len(open_ones), list(states.values())[:5])
+        assert self.errors.keys() <= EXPECTED, self.errors
         broken = list(broken_promises(self.ledger.entries, self.shown()))
         assert not broken, (len(broken), broken[:5])
-        return dict(self.ledger.counts())
+        return dict(self.ledger.counts()), dict(self.errors)
