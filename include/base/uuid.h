@@ -29,6 +29,9 @@ struct uuid uuid_next(struct uuid_gen *gen, int64_t wall_ms, uint64_t random);
 /* The row key of an id made by uuid_next; never negative. */
 int64_t uuid_key(struct uuid id);
 int64_t uuid_ms(struct uuid id); /* the wall milliseconds in it */
+/* The lowest key of an id made at that time, for searching by time: ids made before have lower
+ * keys (but for those made while the clock was set back, which count on from the latest). */
+int64_t uuid_key_at(int64_t wall_ms);
 void uuid_format(struct uuid id, char out[UUID_TEXT_BYTES]);
 /* 36 characters, either case of hex. Any version is taken. ERR_SYNTAX. */
 MUST_USE enum err uuid_parse(struct str s, struct uuid *out);

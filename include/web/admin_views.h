@@ -4,10 +4,22 @@
 
 #include "web/space_views.h"
 
-enum admin_tab { TAB_OVERVIEW, TAB_SPACES, TAB_USERS, TAB_SETTINGS, TAB__MAX };
+enum admin_tab {
+    TAB_OVERVIEW,
+    TAB_SPACES,
+    TAB_REQUESTS,
+    TAB_USERS,
+    TAB_AUDIT,
+    TAB_SETTINGS,
+    TAB__MAX
+};
 
 /* A new view with title, place and tab. */
 struct json_t *admin_view(struct page_request *p, const char *title, enum admin_tab tab);
+/* Puts "admin_nav": which of the tabs we are at. */
+void admin_nav(struct json_t *view, enum admin_tab tab);
+/* Puts "admin_url": the address of a request's page for admins. */
+void view_admin_request_url(struct json_t *object, struct uuid id);
 /* Replies with the page of one space, as it is stored. token: one just issued, to be shown once; ""
  * = none. */
 void space_page_show(struct page_request *p, const struct space_record *s, struct str token);

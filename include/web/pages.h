@@ -20,7 +20,7 @@ page_handler page_account, page_account_password, page_account_language, page_ac
 /* spaces.c */
 page_handler page_spaces, page_space;
 /* requests.c, request_page.c */
-page_handler page_requests, page_request, page_request_cancel;
+page_handler page_requests, page_request, page_admin_request, page_request_cancel;
 /* docs.c */
 page_handler page_docs;
 /* admin.c */
@@ -35,6 +35,10 @@ page_handler page_app_drain, page_app_kick;
 /* admin_users.c */
 page_handler page_users, page_users_add, page_user_role, page_user_disable, page_user_enable,
     page_user_password;
+/* admin_requests.c */
+page_handler page_admin_requests;
+/* admin_audit.c */
+page_handler page_audit, page_audit_csv, page_audit_lines;
 /* admin_settings.c */
 page_handler page_settings, page_settings_registration, page_settings_retention,
     page_settings_limits;

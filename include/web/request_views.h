@@ -14,10 +14,17 @@ MUST_USE enum err view_requests(struct page_request *p, struct json_t *view,
                                 const struct request_filter *filter,
                                 const struct space_names *spaces, struct uuid *last, bool *more);
 
-/* Reads the request named by the path, when this person may see it: the owner and admins; for all
- * others there is none. Release the record with request_record_release after OK. */
+/* Puts "attempts": the request's history. */
+MUST_USE enum err view_attempts(struct page_request *p, struct json_t *object, struct uuid id);
+
+/* Reads the request named by the path, when this person may: the owner and admins; for all others
+ * there is none. Release the record with request_record_release after OK. */
 MUST_USE enum err request_of_path(struct page_request *p, struct request_record *out,
                                   char space_name[SPACE_NAME_BYTES]);
+/* Before anything of its content is shown: an admin's look at another person's request, whose words
+ * they are, is written to the audit log first. Whoever cannot be written down does not see it. OK
+ * for the owner. */
+MUST_USE enum err request_look(struct page_request *p, const struct request_record *r);
 /* request_download.c: replies with the whole request as JSON; payload, result and usage byte by
  * byte as stored. */
 void request_download(struct page_request *p, const struct request_record *r,

@@ -32,6 +32,8 @@ void view_text(struct page_request *p, struct json_t *object, const char *name, 
 void view_id(struct json_t *object, const char *key, struct uuid id);
 /* prefix and s percent-encoded. */
 void view_url(struct json_t *object, const char *key, const char *prefix, struct str s);
+/* RFC 3339, or "" for 0 (never). */
+void view_time(struct json_t *object, const char *key, int64_t wall_ms);
 /* A length of time for people: "350 ms", "4.2 s", "3 min 20 s", "2 h 5 min". */
 void view_duration(struct json_t *object, const char *key, int64_t ms);
 

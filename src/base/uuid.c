@@ -6,13 +6,18 @@
 #define COUNTER_BITS 15
 #define MAX_MS       ((INT64_C(1) << 48) - 1)
 
-struct uuid uuid_next(struct uuid_gen *gen, int64_t wall_ms, uint64_t random)
+int64_t uuid_key_at(int64_t wall_ms)
 {
     if (wall_ms < 0)
         wall_ms = 0;
     if (wall_ms > MAX_MS)
         wall_ms = MAX_MS;
-    int64_t key = wall_ms * (INT64_C(1) << COUNTER_BITS);
+    return wall_ms * (INT64_C(1) << COUNTER_BITS);
+}
+
+struct uuid uuid_next(struct uuid_gen *gen, int64_t wall_ms, uint64_t random)
+{
+    int64_t key = uuid_key_at(wall_ms);
     if (key <= gen->last_key) { /* same millisecond, or the clock stepped back */
         assert(gen->last_key < INT64_MAX);
         key = gen->last_key + 1; /* a full counter carries into the milliseconds */

@@ -7,14 +7,27 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-struct json_t *admin_view(struct page_request *p, const char *title, enum admin_tab tab)
+void admin_nav(struct json_t *view, enum admin_tab tab)
 {
-    static const char *const tabs[TAB__MAX] = {"overview", "spaces", "users", "settings"};
-    struct json_t *view = view_new(p, title, PLACE_ADMIN);
+    static const char *const tabs[TAB__MAX] = {"overview", "spaces", "requests",
+                                               "users",    "audit",  "settings"};
     struct json_t *nav = json_put(view, "admin_nav", json_object_new());
     for (unsigned i = 0; i < TAB__MAX; i++)
         json_put_bool(nav, tabs[i], i == tab);
+}
+
+struct json_t *admin_view(struct page_request *p, const char *title, enum admin_tab tab)
+{
+    struct json_t *view = view_new(p, title, PLACE_ADMIN);
+    admin_nav(view, tab);
     return view;
+}
+
+void view_admin_request_url(struct json_t *object, struct uuid id)
+{
+    char text[UUID_TEXT_BYTES];
+    uuid_format(id, text);
+    view_url(object, "admin_url", "/admin/requests/", str_of(text));
 }
 
 void redirect_to_space(struct page_request *p, struct uuid space_id, const char *part)

@@ -1,5 +1,6 @@
 #include "codec/json.h"
 #include "codec/json_scan.h"
+#include "web/admin_views.h"
 #include "web/pages.h"
 #include "web/request_views.h"
 
@@ -77,14 +78,6 @@ static void add_members(struct page_request *p, struct json_t *list, struct str 
     free(scan);
 }
 
-static void put_time_or_empty(struct json_t *object, const char *key, int64_t wall_ms)
-{
-    if (wall_ms)
-        json_put_time(object, key, wall_ms);
-    else
-        json_put_text(object, key, "");
-}
-
 static struct request_row row_of(const struct request_record *r, const char *space_name)
 {
     struct request_row row = {.id = r->id,
@@ -110,8 +103,8 @@ static void put_request(struct page_request *p, struct json_t *object,
     json_put_bool(object, "mine", r->user_key == p->who.user_key);
     json_put_text(object, "username", r->username);
     json_put_int(object, "attempt", r->attempt);
-    put_time_or_empty(object, "started_at", r->started_ms);
-    put_time_or_empty(object, "finished_at", r->finished_ms);
+    view_time(object, "started_at", r->started_ms);
+    view_time(object, "finished_at", r->finished_ms);
     json_put_text(object, "prompt", "");
     struct json_t *inputs = json_put(object, "inputs", json_array_new());
     add_members(p, inputs, bytes_str(r->payload), "prompt", object, "prompt");
@@ -122,31 +115,9 @@ static void put_request(struct page_request *p, struct json_t *object,
     add_members(p, fields, bytes_str(r->result), "text_output", object, "output");
     add_members(p, fields, bytes_str(r->usage), NULL, NULL, NULL);
     put_cut(object, "error_message", bytes_str(r->error_message), SHOWN_FIELD_MAX);
-    json_put_bool(object, "again", !unfinished && space_url.n > 0);
-}
-
-struct attempts {
-    struct page_request *p;
-    struct json_t *list;
-};
-
-static void visit_attempt(void *ctx, const struct attempt_record *a)
-{
-    struct attempts *attempts = ctx;
-    struct json_t *object = json_add(attempts->list, json_object_new());
-    struct str outcome = str_of(a->outcome);
-    json_put_int(object, "attempt", a->attempt);
-    json_put_text(object, "app", a->app);
-    put_time_or_empty(object, "started_at", a->started_ms);
-    put_time_or_empty(object, "ended_at", a->ended_ms);
-    json_put_str(object, "outcome", outcome);
-    json_put_str(object, "outcome_text",
-                 outcome.n ? page_text_or(attempts->p, "outcomes", outcome, outcome)
-                           : page_text(attempts->p, "status.processing"));
-    if (a->ended_ms)
-        view_duration(object, "duration", a->ended_ms - a->started_ms);
-    else
-        json_put_text(object, "duration", "");
+    /* Another person's words are not an admin's to send again. */
+    json_put_bool(object, "again",
+                  !unfinished && space_url.n > 0 && r->user_key == p->who.user_key);
 }
 
 static enum err fill(struct page_request *p, struct json_t *view, const struct request_record *r,
@@ -154,25 +125,26 @@ static enum err fill(struct page_request *p, struct json_t *view, const struct r
 {
     struct space_names names;
     struct request_row row = row_of(r, space_name);
-    struct attempts attempts = {.p = p};
     enum err e = space_names_read(p, &names);
     if (!e) {
         struct json_t *object = json_put(view, "request", json_object_new());
         view_request(p, object, &row, &names);
         put_request(p, object, r);
-        attempts.list = json_put(view, "attempts", json_array_new());
-        e = reader_attempts(page_reader(p), r->id, visit_attempt, &attempts);
+        e = view_attempts(p, view, r->id);
     }
     space_names_release(&names);
     return e;
 }
 
 static void show_request(struct page_request *p, const struct request_record *r,
-                         const char *space_name)
+                         const char *space_name, bool as_admin)
 {
     char id[UUID_TEXT_BYTES];
     uuid_format(r->id, id);
-    struct json_t *view = view_new(p, "spaces", PLACE_REQUESTS);
+    struct json_t *view = view_new(p, "spaces", as_admin ? PLACE_ADMIN : PLACE_REQUESTS);
+    json_put_null(view, "admin_nav");
+    if (as_admin)
+        admin_nav(view, TAB_REQUESTS);
     view_title(p, view, "request", "id", str_slice(id, 8));
     enum err e = fill(p, view, r, space_name);
     if (e) {
@@ -183,7 +155,33 @@ static void show_request(struct page_request *p, const struct request_record *r,
     page_render(p, 200, "request", view);
 }
 
-void page_request(struct page_request *p)
+/* An admin comes to another person's request by the page for admins, which says so. */
+static void redirect_to_admin(struct page_request *p, struct uuid id)
+{
+    char text[UUID_TEXT_BYTES], target[64];
+    uuid_format(id, text);
+    (void)snprintf(target, sizeof target, "/admin/requests/%s", text);
+    page_redirect(p, 302, str_of(target));
+}
+
+static void serve_request(struct page_request *p, const struct request_record *r,
+                          const char *space_name, bool as_admin)
+{
+    bool as_json = str_ends(str_of(path_arg(&p->args, "id")), STR(".json"));
+    if (!as_admin && !as_json && r->user_key != p->who.user_key) {
+        redirect_to_admin(p, r->id);
+        return;
+    }
+    enum err e = request_look(p, r);
+    if (e)
+        page_fail(p, e);
+    else if (as_json)
+        request_download(p, r, space_name);
+    else
+        show_request(p, r, space_name, as_admin);
+}
+
+static void find_request(struct page_request *p, bool as_admin)
 {
     char space_name[SPACE_NAME_BYTES];
     struct request_record record = {0};
@@ -192,11 +190,18 @@ void page_request(struct page_request *p)
         page_fail(p, e);
         return;
     }
-    if (str_ends(str_of(path_arg(&p->args, "id")), STR(".json")))
-        request_download(p, &record, space_name);
-    else
-        show_request(p, &record, space_name);
+    serve_request(p, &record, space_name, as_admin);
     request_record_release(&record);
+}
+
+void page_request(struct page_request *p)
+{
+    find_request(p, false);
+}
+
+void page_admin_request(struct page_request *p)
+{
+    find_request(p, true);
 }
 
 void page_request_cancel(struct page_request *p)

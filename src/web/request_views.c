@@ -2,6 +2,8 @@
 
 #include "codec/json.h"
 
+#include <string.h>
+
 void view_request(struct page_request *p, struct json_t *object, const struct request_row *row,
                   const struct space_names *spaces)
 {
@@ -68,6 +70,46 @@ enum err view_requests(struct page_request *p, struct json_t *view,
         *more = rows.more;
     }
     return e;
+}
+
+struct attempts {
+    struct page_request *p;
+    struct json_t *list;
+};
+
+static void visit_attempt(void *ctx, const struct attempt_record *a)
+{
+    struct attempts *attempts = ctx;
+    struct json_t *object = json_add(attempts->list, json_object_new());
+    struct str outcome = str_of(a->outcome);
+    json_put_int(object, "attempt", a->attempt);
+    json_put_text(object, "app", a->app);
+    view_time(object, "started_at", a->started_ms);
+    view_time(object, "ended_at", a->ended_ms);
+    json_put_str(object, "outcome", outcome);
+    json_put_str(object, "outcome_text",
+                 outcome.n ? page_text_or(attempts->p, "outcomes", outcome, outcome)
+                           : page_text(attempts->p, "status.processing"));
+    if (a->ended_ms)
+        view_duration(object, "duration", a->ended_ms - a->started_ms);
+    else
+        json_put_text(object, "duration", "");
+}
+
+enum err view_attempts(struct page_request *p, struct json_t *object, struct uuid id)
+{
+    struct attempts attempts = {p, json_put(object, "attempts", json_array_new())};
+    return reader_attempts(page_reader(p), id, visit_attempt, &attempts);
+}
+
+enum err request_look(struct page_request *p, const struct request_record *r)
+{
+    if (r->user_key == p->who.user_key)
+        return OK;
+    struct command *c = page_command(p, CMD_REQUEST_LOOK);
+    c->id = r->id;
+    memcpy(c->user.name, r->username, sizeof c->user.name);
+    return page_do(p, c, NULL);
 }
 
 enum err request_of_path(struct page_request *p, struct request_record *out,

@@ -66,6 +66,14 @@ void view_url(struct json_t *object, const char *key, const char *prefix, struct
     buf_release(&url);
 }
 
+void view_time(struct json_t *object, const char *key, int64_t wall_ms)
+{
+    if (wall_ms)
+        json_put_time(object, key, wall_ms);
+    else
+        json_put_text(object, key, "");
+}
+
 void view_duration(struct json_t *object, const char *key, int64_t ms)
 {
     char text[64];

@@ -95,6 +95,17 @@ static void ids_go_on_after_the_greatest_stored_key(void **state)
     assert_int_equal(uuid_key(uuid_next(&gen, WALL, 1)), (WALL + 500) * 32768 + 10);
 }
 
+static void a_time_has_the_lowest_key_of_its_ids(void **state)
+{
+    (void)state;
+    struct uuid_gen gen = {0};
+    assert_int_equal(uuid_key_at(WALL), uuid_key(uuid_next(&gen, WALL, UINT64_MAX)));
+    assert_true(uuid_key_at(WALL) < uuid_key(uuid_next(&gen, WALL, 0)));
+    assert_true(uuid_key_at(WALL + 1) > uuid_key(uuid_next(&gen, WALL, 0)));
+    assert_int_equal(uuid_key_at(-1), 0);
+    assert_int_equal(uuid_key_at(INT64_MAX), ((INT64_C(1) << 48) - 1) * 32768);
+}
+
 static void keys_are_never_negative(void **state)
 {
     (void)state;
@@ -172,6 +183,7 @@ int main(void)
         cmocka_unit_test(ids_ascend_within_a_millisecond_and_when_the_counter_is_full),
         cmocka_unit_test(ids_ascend_when_the_clock_steps_back),
         cmocka_unit_test(ids_go_on_after_the_greatest_stored_key),
+        cmocka_unit_test(a_time_has_the_lowest_key_of_its_ids),
         cmocka_unit_test(keys_are_never_negative),
         cmocka_unit_test(text_of_rfc_9562_is_read_and_written_back),
         cmocka_unit_test(what_is_not_a_uuid_is_refused),

@@ -405,7 +405,7 @@ def test_an_admin_sees_and_cancels_everybody_s(r):
     request_id = tab.submit(space, {"prompt": "of ann"})
     admin = r.admin.tab()
     assert admin.watch(request_id)["request_id"] == request_id
-    assert "of ann" in r.admin.get(f"/requests/{request_id}").text
+    assert "of ann" in r.admin.get(f"/admin/requests/{request_id}").text
     assert admin.cancel(request_id)["type"] == "cancelled"
     assert tab.outcome(request_id)["status"] == "cancelled"
     assert request_id not in r.admin.get("/requests").text  # the history is one's own

@@ -5,9 +5,9 @@
 static const char *const user_pages[] = {"/",         "/spaces/My%20%22first%22%20%3Cspace%3E",
                                          "/requests", "/requests?space=nothing&status=failed",
                                          "/account",  "/ai_project/{id}"};
-static const char *const admin_pages[] = {"/admin/",         "/admin/spaces",
-                                          "/admin/users",    "/admin/space/add",
-                                          "/admin/settings", "/admin/space/edit/{id}"};
+static const char *const admin_pages[] = {
+    "/admin/",         "/admin/spaces", "/admin/users",    "/admin/space/add",
+    "/admin/requests", "/admin/audit",  "/admin/settings", "/admin/space/edit/{id}"};
 static const char *const open_pages[] = {"/login", "/docs/nothing", "/nothing"};
 
 static void fill_space(struct reply *reply)
@@ -120,7 +120,9 @@ static void a_request_is_shown_to_its_owner_and_admins_only(void **state)
     assert_int_equal(get(r, path_of(path, "/requests/{id}", r->request), &a), 200);
     assert_has(r, "say &lt;hi&gt;");
     assert_has(r, "[1,2]");
-    assert_int_equal(get(r, path_of(path, "/requests/{id}", r->theirs), &a), 200);
+    assert_int_equal(get(r, path_of(path, "/requests/{id}", r->theirs), &a),
+                     302); /* see admin_lists */
+    assert_int_equal(get(r, path_of(path, "/admin/requests/{id}", r->theirs), &a), 200);
     assert_int_equal(get(r, path_of(path, "/requests/{id}", r->theirs), &e), 200);
     static const char *const ways[] = {"/requests/{id}", "/requests/{id}.json"};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
