@@ -2,7 +2,7 @@
 """`make bench`: spacerelay, gearmand, a plain Node relay and a plain Flask relay do the same work, one after the other;
 then what else the relay is asked to bear. Prints Markdown.
 
-    bench.py [--seconds S] [PART...]     parts: spacerelay gearmand node flask idle fan-out pages; all by default"""
+    bench.py [--seconds S] [PART...]     parts: spacerelay gearmand node flask rate idle fan-out pages; all by default"""
 import argparse
 import contextlib
 import json
@@ -21,6 +21,7 @@ RELAY, BENCH, GEARMAN = BUILD / "spacerelay", BUILD / "relay-bench", BUILD / "ge
 DEPTHS = [64, 1]
 PAYLOAD = 100
 WARM_UP_S = 2
+RATE = 1000
 IDLE, IDLE_S, WATCHERS, PAGES = 10000, 35, 5000, 50  # 35 s: every socket is pinged once in it
 # threads of gearmand, clients, workers: the best one counts, since which it is depends on the machine
 GEARMAN_SETUPS = {64: [(4, 1, 8), (4, 1, 16), (4, 4, 16), (1, 1, 8)], 1: [(4, 1, 1), (1, 1, 1)]}
@@ -153,6 +154,14 @@ def latency_rows(figures):
                 " / ".join(milliseconds(h[p]) for p in ("p50_us", "p99_us", "p99.9_us")) + " ms")
 
 
+def rate_rows(seconds):
+    """Open loop: what a request waits for counts from when it was due."""
+    f = relay_bench("--rate", RATE, "--outstanding", RATE, "--payload", PAYLOAD, "--result", PAYLOAD, seconds=seconds)
+    h = f["submit_to_seen"]
+    row(f"{RATE:,} requests/s, as they come: submit -> seen, p50 / p99 / p99.9",
+        " / ".join(milliseconds(h[p]) for p in ("p50_us", "p99_us", "p99.9_us")) + f" ms ({f['requests']['errors']} errors)")
+
+
 def idle_rows():
     f = relay_bench("--idle", IDLE, seconds=IDLE_S)["idle"]
     row(f"{IDLE:,} idle sockets: memory each", f"{number(f['bytes_each'])} bytes")
@@ -198,7 +207,10 @@ def main():
     parser.add_argument("--seconds", type=int, default=8, help="of each measurement")
     parser.add_argument("parts", nargs="*", default=[])
     options = parser.parse_args()
-    wanted = options.parts or [*PARTS, "idle", "fan-out", "pages"]
+    unknown = set(options.parts) - {*PARTS, "rate", "idle", "fan-out", "pages"}
+    if unknown:
+        parser.error(f"no such part: {' '.join(sorted(unknown))}")
+    wanted = options.parts or [*PARTS, "rate", "idle", "fan-out", "pages"]
     figures = {part: globals()[part](options.seconds) for part in PARTS if part in wanted}
     print(f"{time.strftime('%Y-%m-%d')}, {machine()}; server and load share them.\n")
     if figures:
@@ -207,6 +219,8 @@ def main():
     row("---", "---")
     if "spacerelay" in figures:
         latency_rows(figures["spacerelay"])
+    if "rate" in wanted:
+        rate_rows(options.seconds)
     if "idle" in wanted:
         idle_rows()
     if "fan-out" in wanted:
