@@ -13,8 +13,8 @@
 /* The encoders end with "\n". Only what the command's kind needs is written. */
 enum err control_encode_command(struct buf *b, const struct command *c);
 /* ERR_BAD_JSON, ERR_BAD_MESSAGE, ERR_UNKNOWN_TYPE; why gets a sentence. Taken are the kinds that
- * the command line has: users, spaces, tokens, queries of records, drain and kick. The actor is
- * always "(cli)" with role admin. */
+ * the command line has: users, spaces, tokens, queries of records, of apps and of a space, drain
+ * and kick. The actor is always "(cli)" with role admin. */
 MUST_USE enum err control_decode_command(struct str line, struct command *out, struct buf *why);
 enum err control_encode_reply(struct buf *b, const struct reply *r);
 MUST_USE enum err control_decode_reply(struct str line, struct reply *out, struct buf *why);

@@ -25,6 +25,9 @@ int space_remove(const struct options *o);
 int token_issue(const struct options *o);
 int token_list(const struct options *o);
 int token_revoke(const struct options *o);
+int apps_list(const struct options *o);
+int apps_drain(const struct options *o);
+int apps_kick(const struct options *o);
 
 /* "spacerelay: ..." and a newline on stderr. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -20,7 +20,7 @@ struct options {
     const char *arg; /* NAME or ID; NULL when the command takes none */
     const char *data;
     const char *tls_cert, *tls_key, *limits, *assets;
-    const char *space, *description, *note;
+    const char *space, *app, *description, *note;
     struct texts listen, trusted_proxy;
     enum log_level log_level;
     uint32_t max_apps;
@@ -43,6 +43,7 @@ enum option_id {
     OPTION_MAX_APPS,
     OPTION_QUEUE_OFFLINE,
     OPTION_SPACE,
+    OPTION_APP,
     OPTION_EXPIRES,
     OPTION_NOTE,
     OPTION_JSON,

@@ -45,6 +45,12 @@ static const struct control_field token_add[] = {
 static const struct control_field token_revoke[] = {
     {"token_id", CONTROL_ID, true, AT(token.id), 0, 0},
 };
+static const struct control_field query_apps[] = {
+    {"space_id", CONTROL_ID, false, AT(id), 0, 0},
+};
+static const struct control_field query_space[] = {
+    {"space_id", CONTROL_ID, true, AT(id), 0, 0},
+};
 static const struct control_field app[] = {
     {"connection_id", CONTROL_ID, true, AT(id), 0, 0},
 };
@@ -71,6 +77,8 @@ static const struct command_form {
     {"token_revoke", CMD_TOKEN_REVOKE, FIELDS(token_revoke)},
     {"app_drain", CMD_APP_DRAIN, FIELDS(app)},
     {"app_kick", CMD_APP_KICK, FIELDS(app)},
+    {"query_apps", CMD_QUERY_APPS, FIELDS(query_apps)},
+    {"query_space", CMD_QUERY_SPACE, FIELDS(query_space)},
     {"query_records", CMD_QUERY_RECORDS, {NULL, 0}},
 };
 

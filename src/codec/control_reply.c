@@ -49,6 +49,19 @@ static void put_records(struct json_t *object, const struct reply *r)
     }
 }
 
+static void put_live(struct json_t *object, const struct reply *r)
+{
+    if (r->apps) {
+        struct json_t *list = json_put(object, "apps", json_array_new());
+        for (size_t i = 0; i < r->count; i++)
+            json_add(list, record_app_json(&r->apps[i]));
+    } else if (r->spaces) {
+        struct json_t *list = json_put(object, "states", json_array_new());
+        for (size_t i = 0; i < r->count; i++)
+            json_add(list, record_state_json(&r->spaces[i]));
+    }
+}
+
 enum err control_encode_reply(struct buf *b, const struct reply *r)
 {
     struct json_t *object = json_object_new();
@@ -59,6 +72,7 @@ enum err control_encode_reply(struct buf *b, const struct reply *r)
         json_put_int(object, "retry_after_ms", (int64_t)r->retry_after_ms);
     put_id(object, r->id);
     put_records(object, r);
+    put_live(object, r);
     json_write(b, object);
     json_free(object);
     return buf_putc(b, '\n');
@@ -166,6 +180,30 @@ static void take_tokens(struct reading *r, struct reply *out)
         r->err = record_token_take(json_nth(list, i), &out->tokens[i], r->why);
 }
 
+static void take_apps(struct reading *r, struct reply *out)
+{
+    size_t count;
+    const struct json_t *list = list_of(r, "apps", &count);
+    if (!list)
+        return;
+    out->count = count;
+    out->apps = xcalloc(count + 1, sizeof *out->apps);
+    for (size_t i = 0; i < count && !r->err; i++)
+        r->err = record_app_take(json_nth(list, i), &out->apps[i], r->why);
+}
+
+static void take_states(struct reading *r, struct reply *out)
+{
+    size_t count;
+    const struct json_t *list = out->apps ? NULL : list_of(r, "states", &count);
+    if (!list)
+        return;
+    out->count = count;
+    out->spaces = xcalloc(count + 1, sizeof *out->spaces);
+    for (size_t i = 0; i < count && !r->err; i++)
+        r->err = record_state_take(json_nth(list, i), &out->spaces[i], r->why);
+}
+
 enum err control_decode_reply(struct str line, struct reply *out, struct buf *why)
 {
     struct json_t *object = NULL;
@@ -180,6 +218,8 @@ enum err control_decode_reply(struct str line, struct reply *out, struct buf *wh
     take_users(&r, &reply);
     take_spaces(&r, &reply);
     take_tokens(&r, &reply);
+    take_apps(&r, &reply);
+    take_states(&r, &reply);
     if (r.err)
         reply_release(&reply);
     else

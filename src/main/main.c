@@ -33,6 +33,12 @@ static const struct verb verbs[] = {
      BIT(DATA) | BIT(SPACE) | BIT(JSON), 0, token_list},
     {"token", "revoke", "ID", "Revoke a token; closes the connections that use it.",
      BIT(DATA) | BIT(SPACE), 0, token_revoke},
+    {"app", "list", NULL, "List the connected apps of a space, or of all.",
+     BIT(DATA) | BIT(SPACE) | BIT(JSON), 0, apps_list},
+    {"app", "drain", NULL, "Give the apps of a space nothing new; they finish what they have.",
+     BIT(DATA) | BIT(SPACE) | BIT(APP), BIT(SPACE), apps_drain},
+    {"app", "kick", NULL, "Close the connections of the apps of a space now.",
+     BIT(DATA) | BIT(SPACE) | BIT(APP), BIT(SPACE), apps_kick},
 };
 
 static void print(const char *before, const char *fmt, va_list args)

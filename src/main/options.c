@@ -135,6 +135,10 @@ static const struct option {
                               take_yes,
                               AT(queue_offline)},
     [OPTION_SPACE] = {{"space", "NAME", "the space"}, take_text, AT(space)},
+    [OPTION_APP] = {{"app", "ID",
+                     "one app, by the id that `app list` shows; default all of the space"},
+                    take_text,
+                    AT(app)},
     [OPTION_EXPIRES] = {{"expires", "TIME",
                          "how long the token is valid, e.g. 90d; default for "
                          "ever"},

@@ -14,7 +14,20 @@ static bool name_is_good(const struct options *o)
     return good;
 }
 
-static void print_details(const struct space_record *s)
+/* state is NULL when it could not be had. */
+static void print_state(struct text_table *t, const struct space_view *state)
+{
+    char connected[48], waiting[16];
+    if (!state)
+        return;
+    (void)snprintf(connected, sizeof connected, state->apps ? "yes, %u%s" : "no", state->apps,
+                   state->draining ? ", draining" : "");
+    (void)snprintf(waiting, sizeof waiting, "%u", state->queue_length);
+    table_add(t, (const char *[]){"apps connected", connected});
+    table_add(t, (const char *[]){"waiting", waiting});
+}
+
+static void print_details(const struct space_record *s, const struct space_view *state)
 {
     char id[UUID_TEXT_BYTES], created[SHORT_TIME_BYTES], apps[16];
     struct text_table t = {.columns = 2};
@@ -26,21 +39,47 @@ static void print_details(const struct space_record *s)
     table_add(&t, (const char *[]){"apps at most", apps});
     table_add(&t, (const char *[]){"queue offline", s->queue_offline ? "yes" : "no"});
     table_add(&t, (const char *[]){"created", short_time(s->created_ms, created)});
+    print_state(&t, state);
     table_print(&t);
     table_release(&t);
 }
 
-static int show(struct client *c, const struct options *o)
+/* The space as it is stored with its state as "state". */
+static struct json_t *space_json(const struct space_record *s, const struct space_view *state)
+{
+    struct json_t *object = record_space_json(s);
+    if (state)
+        json_put(object, "state", record_state_json(state));
+    return object;
+}
+
+static int show_space(struct client *c, const struct options *o, const struct space_record *s)
+{
+    struct command cmd = {.kind = CMD_QUERY_SPACE, .id = s->id};
+    struct reply live = {0};
+    int status = ask(c, &cmd, &live);
+    if (!status && o->json)
+        print_json(space_json(s, live.count ? live.spaces : NULL));
+    else if (!status)
+        print_details(s, live.count ? live.spaces : NULL);
+    reply_release(&live);
+    return status;
+}
+
+/* One that was just added is shown without its state: it has none yet. */
+static int show(struct client *c, const struct options *o, bool added)
 {
     struct reply records = {0};
     int status = ask_records(c, &records);
     const struct space_record *s = status ? NULL : find_space(&records, o->arg);
-    if (s && o->json)
+    if (!s)
+        status = STATUS_FAILED;
+    else if (added)
         print_json(record_space_json(s));
-    else if (s)
-        print_details(s);
+    else
+        status = show_space(c, o, s);
     reply_release(&records);
-    return s ? STATUS_DONE : STATUS_FAILED;
+    return status;
 }
 
 int space_add(const struct options *o)
@@ -64,7 +103,7 @@ int space_add(const struct options *o)
     int status = ask(c, &cmd, &reply);
     reply_release(&reply);
     if (!status && o->json)
-        status = show(c, o);
+        status = show(c, o, true);
     else if (!status)
         say("added the space \"%s\"", o->arg);
     client_close(c);
@@ -74,7 +113,7 @@ int space_add(const struct options *o)
 int space_show(const struct options *o)
 {
     struct client *c = open_data(o, false);
-    int status = c ? show(c, o) : STATUS_FAILED;
+    int status = c ? show(c, o, false) : STATUS_FAILED;
     client_close(c);
     return status;
 }

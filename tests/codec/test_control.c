@@ -73,6 +73,9 @@ static const char *const lines[] = {
     "{\"command\":\"token_revoke\",\"token_id\":\"" ID "\"}\n",
     "{\"command\":\"app_drain\",\"connection_id\":\"" ID "\"}\n",
     "{\"command\":\"app_kick\",\"connection_id\":\"" ID "\"}\n",
+    "{\"command\":\"query_apps\"}\n",
+    "{\"command\":\"query_apps\",\"space_id\":\"" ID "\"}\n",
+    "{\"command\":\"query_space\",\"space_id\":\"" ID "\"}\n",
     "{\"command\":\"query_records\"}\n",
 };
 
@@ -286,6 +289,55 @@ static void records_read_back_without_hashes(void **state)
     reply_release(&back);
 }
 
+static void assert_reads_back(const struct reply *r, struct reply *back)
+{
+    struct buf again = BUF_INIT(SIZE_MAX);
+    buf_clear(&line);
+    assert_int_equal(control_encode_reply(&line, r), OK);
+    assert_int_equal(control_decode_reply(buf_str(&line), back, &why), OK);
+    assert_int_equal(control_encode_reply(&again, back), OK);
+    assert_string_equal(buf_cstr(&again), buf_cstr(&line));
+    buf_release(&again);
+}
+
+static void connected_apps_and_states_read_back(void **state)
+{
+    (void)state;
+    struct reply apps = {.count = 1}, states = {.count = 1}, back;
+    apps.apps = xcalloc(2, sizeof *apps.apps);
+    apps.apps[0] = (struct app_view){.connection_id = id_of(ID),
+                                     .space_id = id_of(ID2),
+                                     .space_name = "demo",
+                                     .name = "<b>\n",
+                                     .version = "1",
+                                     .address = "::1",
+                                     .connected_ms = 1700000000123,
+                                     .concurrency = 2,
+                                     .prefetch = 3,
+                                     .in_flight = 4,
+                                     .draining = true};
+    assert_reads_back(&apps, &back);
+    assert_int_equal(back.count, 1);
+    assert_int_equal(back.apps[0].in_flight, 4);
+    assert_true(back.apps[0].draining);
+    assert_string_equal(back.apps[0].name, "<b>\n");
+    reply_release(&back);
+    states.spaces = xcalloc(1, sizeof *states.spaces);
+    states.spaces[0] = (struct space_view){.space_id = id_of(ID),
+                                           .name = "demo",
+                                           .connected = true,
+                                           .apps = 1,
+                                           .slots = 2,
+                                           .slots_free = 1,
+                                           .queue_length = 7};
+    assert_reads_back(&states, &back);
+    assert_int_equal(back.count, 1);
+    assert_int_equal(back.spaces[0].queue_length, 7);
+    reply_release(&back);
+    reply_release(&apps);
+    reply_release(&states);
+}
+
 static void no_records_are_not_the_same_as_none_asked_for(void **state)
 {
     (void)state;
@@ -394,6 +446,7 @@ int main(void)
         TEST(every_shorter_line_is_refused),
         TEST(every_error_reads_back_as_itself),
         TEST(records_read_back_without_hashes),
+        TEST(connected_apps_and_states_read_back),
         TEST(no_records_are_not_the_same_as_none_asked_for),
         TEST(a_message_that_grew_is_cut_at_a_character),
         TEST(a_reply_too_large_for_its_buffer_says_so),

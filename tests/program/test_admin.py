@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from relay import relay_fixture, until
+from program_fixture import command
+from relay import NOBODY, relay_fixture, until
 
 server, r = relay_fixture("server", limits={"grace_ms": 0, "max_attempts": 9})
 
@@ -123,3 +124,47 @@ def test_a_failed_log_in_is_in_the_log_and_the_typed_name_is_harmless(r):
     assert [row["subject"] for row in rows] == ["'" + name]
     assert "<script>" not in r.admin.get("/admin/audit", params={"subject": name}).text.split("</head>")[1].replace(
         '<script type="module"', "")
+
+
+# ---- the command line ----
+
+
+def apps_of(r, space):
+    return command("app", "list", "--space", space.name, "--json", data=r.data).json()
+
+
+def test_the_command_line_lists_drains_and_kicks_apps(r):
+    space = r.space(max_apps=2)
+    one = space.app(app={"name": "one", "version": "1.0"}, concurrency=2, prefetch=1)
+    two = space.app(app={"name": "two\n\x1b[31m", "version": ""})
+    listed = {app["name"]: app for app in apps_of(r, space)}
+    assert set(listed) == {"one", "two\n\x1b[31m"}
+    assert listed["one"] | {"connection_id": "", "connected_at": ""} == {
+        "connection_id": "", "connected_at": "", "space_id": space.id, "space": space.name, "name": "one",
+        "version": "1.0", "address": "127.0.0.1", "in_flight": 0, "concurrency": 2, "prefetch": 1, "draining": False}
+    shown = command("app", "list", "--space", space.name, data=r.data).out
+    assert "0/2+1" in shown and "working" in shown and "\x1b" not in shown and shown.count("\n") == 3
+
+    first = listed["one"]["connection_id"]
+    assert command("app", "drain", "--space", space.name, "--app", first, data=r.data).err == f"draining {first}\n"
+    assert "draining" in command("app", "list", "--space", space.name, data=r.data).out
+    state = command("space", "show", space.name, "--json", data=r.data).json()["state"]
+    assert (state["connected"], state["apps"], state["draining"]) == (True, 2, False)
+    command("app", "drain", "--space", space.name, data=r.data)
+    assert "yes, 2, draining" in command("space", "show", space.name, data=r.data).out
+
+    command("app", "kick", "--space", space.name, data=r.data)
+    assert one.closed() == 4002 and two.closed() == 4002
+    assert apps_of(r, space) == []
+    assert {"app.drain", "app.kick"} <= {row["action"] for row in audit(r, subject=space.name, actor="(cli)")}
+
+
+def test_the_command_line_tells_when_there_is_no_such_app(r):
+    space = r.space()
+    for words, says in ((["kick", "--space", space.name], "no app is connected"),
+                        (["drain", "--space", "no such"], 'there is no space "no such"')):
+        assert command("app", *words, data=r.data, status=1).err == f"spacerelay: {says}\n"
+    space.app()
+    for app, says, status in ((NOBODY, "there is no such app in this space", 1), ("x", "--app must be an id", 2)):
+        assert says in command("app", "kick", "--space", space.name, "--app", app, data=r.data, status=status).err
+    assert len(apps_of(r, space)) == 1

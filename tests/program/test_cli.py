@@ -15,6 +15,7 @@ from program_fixture import BINARY, PASSWORD, PATIENCE, add_user, clean_environm
 VERBS = [
     "serve", "user add", "user list", "user passwd", "user disable", "user enable", "space add", "space list",
     "space show", "space remove", "token issue", "token list", "token revoke",
+    "app list", "app drain", "app kick",
 ]
 
 
@@ -36,7 +37,7 @@ def place(request, data):
 # ---- help, version, options ----
 
 
-@pytest.mark.parametrize("words", ["", "user", "space", "token", *VERBS])
+@pytest.mark.parametrize("words", ["", "user", "space", "token", "app", *VERBS])
 def test_help_goes_to_stdout(words):
     done = command(*words.split(), "--help")
     assert done.err == ""
@@ -414,7 +415,7 @@ def test_only_the_owner_reads_the_data(data):
 
 def test_questions_make_no_folder(data):
     for line in ("user list", "space list", "space show x", "space remove x", "token list", "user disable x",
-                 "token issue --space x"):
+                 "token issue --space x", "app list", "app kick --space x"):
         done = command(*line.split(), data=data, status=1)
         assert done.err == f"spacerelay: there is no data folder {data}; --data DIR names it\n"
     assert not data.exists()
