@@ -22,8 +22,9 @@
 #define IDEMPOTENCY_COLUMNS "request_id, user_key, space_key, name, hash"
 #define REQUEST_COLUMNS                                                                            \
     "q.id, q.space_key, q.user_key, q.username, q.status, q.attempt, q.lost, q.waived, q.turn, "   \
-    "q.error_code, q.created_ms, q.started_ms, q.finished_ms, p.json, r.usage, r.error_message, "  \
-    "r.json"
+    "q.error_code, q.created_ms, q.started_ms, q.finished_ms, coalesce(q.payload, p.json), "       \
+    "coalesce(q.usage, r.usage), coalesce(q.error_message, r.error_message), "                     \
+    "coalesce(q.result, r.json)"
 #define REQUEST_PARTS " LEFT JOIN payload p ON p.key = q.key LEFT JOIN result r ON r.key = q.key"
 
 bool rows_user(struct query *q, struct user_record *out);

@@ -10,7 +10,7 @@
 /* One statement for each way into the table; whatever else is asked for is tested row by row. */
 #define LIST                                                                                       \
     "SELECT q.id, q.space_key, q.user_key, s.name, q.username, q.status, q.attempt, q.error_code," \
-    " p.prompt, q.created_ms, q.started_ms, q.finished_ms"                                         \
+    " coalesce(q.prompt, p.prompt, ''), q.created_ms, q.started_ms, q.finished_ms"                 \
     " FROM request q "
 #define JOINS                                                                                      \
     " LEFT JOIN space s ON s.key = q.space_key LEFT JOIN payload p ON p.key = q.key WHERE "
@@ -140,9 +140,15 @@ enum err reader_request(struct reader *r, struct uuid id, struct request_record 
 enum err reader_attempts(struct reader *r, struct uuid request_id,
                          void (*visit)(void *, const struct attempt_record *), void *ctx)
 {
-    struct query *q = db_query(r->db, "SELECT a.attempt, a.app, a.started_ms, a.ended_ms, a.outcome"
-                                      " FROM request q JOIN attempt a ON a.request_key = q.key"
-                                      " WHERE q.key = ?1 AND q.id = ?2 ORDER BY a.attempt");
+    /* The newest one is told of by the request's own row. */
+    struct query *q =
+        db_query(r->db, "SELECT a.attempt, a.app, a.started_ms, a.ended_ms, a.outcome"
+                        " FROM request q JOIN attempt a ON a.request_key = q.key"
+                        " WHERE q.key = ?1 AND q.id = ?2"
+                        " UNION ALL SELECT attempt, app, attempt_ms, finished_ms,"
+                        " CASE WHEN finished_ms = 0 THEN '' WHEN error_code = '' THEN status"
+                        " ELSE error_code END FROM request"
+                        " WHERE key = ?1 AND id = ?2 AND attempt_ms > 0 ORDER BY 1");
     bind_i64(q, uuid_key(request_id));
     bind_uuid(q, request_id);
     while (query_row(q)) {

@@ -1,27 +1,14 @@
 #include "store/write_request.h"
 
+#include "store/prompt.h"
+
 #include <assert.h>
 
 #define RETENTION_BATCH "200" /* requests removed by one change */
-#define PROMPT_BYTES    300   /* request_row.prompt without its NUL */
-/* Of larger payloads lists show none that would have to be parsed for: that holds up the whole
- * transaction (1 ms a MiB). */
-#define PROMPT_FROM_BYTES ((size_t)1 << 20)
-#define KEY_COUNTER_BITS  15 /* below the milliseconds in a row key, see base/uuid.h */
-
-/* The longest beginning of s that is valid UTF-8, has no NUL and at most max bytes. */
-static struct str utf8_start(struct str s, size_t max)
-{
-    uint32_t state = 0;
-    size_t whole = 0;
-    for (size_t i = 0; i < s.n && i < max && s.p[i] != '\0'; i++) {
-        if (!utf8_feed(&state, s.p + i, 1))
-            break;
-        if (state == 0)
-            whole = i + 1;
-    }
-    return str_slice(s.p, whole);
-}
+/* A part of a request up to this size stands in its row, which is written anyway; a larger one in a
+ * table of its own. The four together fit on a page. */
+#define ROW_PART_BYTES   900
+#define KEY_COUNTER_BITS 15 /* below the milliseconds in a row key, see base/uuid.h */
 
 /* ---- parts ---- */
 
@@ -50,10 +37,23 @@ static enum err drop_text(struct db *db, int64_t key)
     return query_run(q);
 }
 
-static enum err put_result(struct db *db, int64_t key, const struct bytes *usage,
-                           const struct bytes *message, const struct bytes *result)
+/* NULL for what does not stand in the row. */
+static const struct bytes *in_row(const struct bytes *part)
 {
-    if (!usage && !message && !result)
+    return part && part->n <= ROW_PART_BYTES ? part : NULL;
+}
+
+static bool all_in_row(const struct bytes *usage, const struct bytes *message,
+                       const struct bytes *result)
+{
+    return in_row(usage) == usage && in_row(message) == message && in_row(result) == result;
+}
+
+/* Those that do not fit: a part that does is in the row too, which goes before. */
+static enum err put_large(struct db *db, int64_t key, const struct bytes *usage,
+                          const struct bytes *message, const struct bytes *result)
+{
+    if (all_in_row(usage, message, result))
         return OK;
     struct query *q =
         db_query(db, "INSERT INTO result (key, usage, error_message, json) VALUES (?1, ?2, ?3, ?4)"
@@ -66,37 +66,24 @@ static enum err put_result(struct db *db, int64_t key, const struct bytes *usage
     return query_run(q);
 }
 
-static enum err end_attempt(struct db *db, const struct change *c, const char *outcome)
-{
-    struct query *q = db_query(db, "UPDATE attempt SET ended_ms = ?3, outcome = ?4"
-                                   " WHERE request_key = ?1 AND attempt = ?2 AND outcome = ''");
-    bind_i64(q, uuid_key(c->id));
-    bind_i64(q, c->attempt);
-    bind_i64(q, c->at_ms);
-    bind_text(q, outcome);
-    return query_run(q);
-}
-
 /* ---- a new request ---- */
 
-static enum err insert_attempt(struct db *db, const struct change *c)
+static void bind_app(struct query *q, const struct change *c)
 {
-    struct query *q = db_query(
-        db, "INSERT OR REPLACE INTO attempt (request_key, attempt, app, started_ms, ended_ms,"
-            " outcome) VALUES (?1, ?2, ?3, ?4, 0, '')");
-    bind_i64(q, uuid_key(c->id));
-    bind_i64(q, c->attempt);
-    bind_str(q, utf8_start(bytes_str(c->message), NOTE_BYTES - 1));
+    bind_str(q, text_start(bytes_str(c->message), NOTE_BYTES - 1));
     bind_i64(q, c->at_ms);
-    return query_run(q);
 }
 
-static enum err insert_row(struct db *db, const struct request_record *r)
+static enum err insert_row(struct db *db, const struct change *c)
 {
+    const struct request_record *r = c->request;
+    char prompt[PROMPT_BYTES + 1];
+    prompt_read(db, r->payload, prompt);
     struct query *q = db_query(
         db, "INSERT INTO request (key, id, space_key, user_key, username, status, attempt, lost,"
-            " waived, turn, error_code, created_ms, started_ms, finished_ms)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)");
+            " waived, turn, error_code, created_ms, started_ms, finished_ms, app, attempt_ms,"
+            " prompt, payload, usage, error_message, result) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+            " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)");
     bind_i64(q, uuid_key(r->id));
     bind_uuid(q, r->id);
     bind_i64(q, r->space_key);
@@ -111,63 +98,23 @@ static enum err insert_row(struct db *db, const struct request_record *r)
     bind_i64(q, r->created_ms);
     bind_i64(q, r->started_ms);
     bind_i64(q, r->finished_ms);
+    bind_app(q, c);
+    bind_text(q, prompt);
+    bind_bytes(q, in_row(r->payload));
+    bind_bytes(q, in_row(r->usage));
+    bind_bytes(q, in_row(r->error_message));
+    bind_bytes(q, in_row(r->result));
     return query_run(q);
 }
 
-static enum err insert_payload(struct db *db, int64_t key, const struct bytes *payload,
-                               struct str prompt)
-{
-    struct query *q = db_query(db, "INSERT INTO payload (key, prompt, json) VALUES (?1, ?2, ?3)");
-    bind_i64(q, key);
-    bind_str(q, prompt);
-    bind_bytes(q, payload);
-    return query_run(q);
-}
-
-/* The text of json after the start of its prompt, where that is what it begins with. */
-static bool skip_to_prompt(struct str json, struct str *rest)
-{
-    const struct str openings[] = {STR("{\"prompt\":\""), STR("{\"prompt\": \"")};
-    for (size_t i = 0; i < sizeof openings / sizeof openings[0]; i++) {
-        if (!str_starts(json, openings[i]))
-            continue;
-        *rest = str_slice(json.p + openings[i].n, json.n - openings[i].n);
-        return true;
-    }
-    return false;
-}
-
-/* The start of a prompt that opens the payload and has nothing escaped in it: most do, and it is
- * had without parsing. (A member's name comes only once in a payload.) */
-static bool plain_prompt(struct str json, struct str *prompt)
-{
-    struct str rest;
-    if (!skip_to_prompt(json, &rest))
-        return false;
-    size_t n = 0;
-    while (n < rest.n && n <= PROMPT_BYTES && rest.p[n] != '"' && rest.p[n] != '\\')
-        n++;
-    if (n == rest.n || (n <= PROMPT_BYTES && rest.p[n] != '"'))
-        return false;
-    *prompt = utf8_start(str_slice(rest.p, n), PROMPT_BYTES);
-    return true;
-}
-
-/* The start of payload.prompt goes into a column of its own, so that lists need not open payloads.
- * It is a convenience: where it cannot be had, it is "". */
 static enum err put_payload(struct db *db, int64_t key, const struct bytes *payload)
 {
-    struct str plain = STR("");
-    if (!payload || plain_prompt(bytes_str(payload), &plain) || payload->n > PROMPT_FROM_BYTES)
-        return insert_payload(db, key, payload, plain);
-    struct query *q = db_query(db, "SELECT json_extract(?1, '$.prompt')"
-                                   " WHERE json_type(?1, '$.prompt') = 'text'");
+    if (in_row(payload) == payload)
+        return OK;
+    struct query *q = db_query(db, "INSERT INTO payload (key, prompt, json) VALUES (?1, '', ?2)");
+    bind_i64(q, key);
     bind_bytes(q, payload);
-    struct str prompt = query_row(q) ? utf8_start(column_str(q), PROMPT_BYTES) : STR("");
-    enum err e = insert_payload(db, key, payload, prompt); /* prompt is borrowed from q */
-    enum err no_json = query_end(q);
-    (void)no_json;
-    return e;
+    return query_run(q);
 }
 
 static enum err put_idempotency(struct db *db, const struct idempotency_record *k)
@@ -195,15 +142,13 @@ enum err write_request_new(struct db *db, const struct change *c)
 {
     const struct request_record *r = c->request;
     int64_t key = uuid_key(r->id);
-    enum err e = insert_row(db, r);
+    enum err e = insert_row(db, c);
     if (!e)
         e = put_payload(db, key, r->payload);
     if (!e)
         e = put_text(db, key, 0, r->text);
     if (!e)
-        e = put_result(db, key, r->usage, r->error_message, r->result);
-    if (!e && c->attempt)
-        e = insert_attempt(db, c);
+        e = put_large(db, key, r->usage, r->error_message, r->result);
     if (!e && c->idempotency)
         e = put_idempotency(db, c->idempotency);
     return e;
@@ -214,35 +159,46 @@ enum err write_request_new(struct db *db, const struct change *c)
 enum err write_request_attempt(struct db *db, const struct change *c)
 {
     struct query *q =
-        db_query(db, "UPDATE request SET status = 'processing', attempt = ?3,"
-                     " started_ms = CASE started_ms WHEN 0 THEN ?4 ELSE started_ms END"
+        db_query(db, "UPDATE request SET status = 'processing', attempt = ?3, app = ?4,"
+                     " attempt_ms = ?5,"
+                     " started_ms = CASE started_ms WHEN 0 THEN ?5 ELSE started_ms END"
                      " WHERE key = ?1 AND id = ?2");
     bind_i64(q, uuid_key(c->id));
     bind_uuid(q, c->id);
     bind_i64(q, c->attempt);
-    bind_i64(q, c->at_ms);
+    bind_app(q, c);
     enum err e = write_found(db, query_run(q));
-    if (!e)
-        e = drop_text(db, uuid_key(c->id));
-    if (!e)
-        e = insert_attempt(db, c);
-    return e;
+    return e ? e : drop_text(db, uuid_key(c->id));
+}
+
+/* The row tells only of the newest attempt: one that is over, and was not the last, is written down
+ * beside it. */
+static enum err keep_attempt(struct db *db, const struct change *c)
+{
+    struct query *q = db_query(
+        db, "INSERT INTO attempt (request_key, attempt, app, started_ms, ended_ms, outcome)"
+            " SELECT key, attempt, app, attempt_ms, ?3, ?4 FROM request"
+            " WHERE key = ?1 AND id = ?2 AND attempt_ms > 0");
+    bind_i64(q, uuid_key(c->id));
+    bind_uuid(q, c->id);
+    bind_i64(q, c->at_ms);
+    bind_text(q, c->code);
+    return query_run(q);
 }
 
 enum err write_request_queued(struct db *db, const struct change *c)
 {
-    struct query *q = db_query(db, "UPDATE request SET status = 'queued', lost = ?3, waived = ?4"
-                                   " WHERE key = ?1 AND id = ?2");
+    enum err e = keep_attempt(db, c);
+    if (e)
+        return e;
+    struct query *q = db_query(db, "UPDATE request SET status = 'queued', lost = ?3, waived = ?4,"
+                                   " app = '', attempt_ms = 0 WHERE key = ?1 AND id = ?2");
     bind_i64(q, uuid_key(c->id));
     bind_uuid(q, c->id);
     bind_i64(q, c->lost);
     bind_i64(q, c->waived);
-    enum err e = write_found(db, query_run(q));
-    if (!e)
-        e = end_attempt(db, c, c->code);
-    if (!e)
-        e = drop_text(db, uuid_key(c->id));
-    return e;
+    e = write_found(db, query_run(q));
+    return e ? e : drop_text(db, uuid_key(c->id));
 }
 
 /* Whether the request is stored. */
@@ -269,25 +225,24 @@ enum err write_request_final(struct db *db, const struct change *c)
 {
     int64_t key = uuid_key(c->id);
     struct query *q = db_query(
-        db, "UPDATE request SET status = ?3, attempt = ?4, error_code = ?5, finished_ms = ?6"
-            " WHERE key = ?1 AND id = ?2");
+        db, "UPDATE request SET status = ?3, attempt = ?4, error_code = ?5, finished_ms = ?6,"
+            " usage = ?7, error_message = ?8, result = ?9 WHERE key = ?1 AND id = ?2");
     bind_i64(q, key);
     bind_uuid(q, c->id);
     bind_text(q, request_status_name(c->status));
     bind_i64(q, c->attempt);
     bind_text(q, c->code);
     bind_i64(q, c->at_ms);
+    bind_bytes(q, in_row(c->usage));
+    bind_bytes(q, in_row(c->message));
+    bind_bytes(q, in_row(c->result));
     enum err e = write_found(db, query_run(q));
     if (!e)
         e = put_text(db, key, c->offset, c->text);
-    if (!e)
-        e = put_result(db, key, c->usage, c->message, c->result);
-    if (!e)
-        e = end_attempt(db, c, c->code[0] ? c->code : request_status_name(c->status));
-    return e;
+    return e ? e : put_large(db, key, c->usage, c->message, c->result);
 }
 
-enum err write_request_usage(struct db *db, const struct change *c)
+static enum err put_large_usage(struct db *db, const struct change *c)
 {
     struct query *q = db_query(
         db, "INSERT INTO result (key, usage) SELECT key, ?3 FROM request WHERE key = ?1 AND id = ?2"
@@ -296,6 +251,16 @@ enum err write_request_usage(struct db *db, const struct change *c)
     bind_uuid(q, c->id);
     bind_bytes(q, c->usage);
     return query_run(q);
+}
+
+enum err write_request_usage(struct db *db, const struct change *c)
+{
+    struct query *q = db_query(db, "UPDATE request SET usage = ?3 WHERE key = ?1 AND id = ?2");
+    bind_i64(q, uuid_key(c->id));
+    bind_uuid(q, c->id);
+    bind_bytes(q, in_row(c->usage));
+    enum err e = query_run(q);
+    return e || in_row(c->usage) == c->usage ? e : put_large_usage(db, c);
 }
 
 /* ---- retention ---- */

@@ -366,6 +366,43 @@ static void count_row(void *ctx, const struct request_row *row)
     ++*(size_t *)ctx;
 }
 
+#define T0_OF_FIXTURES INT64_C(1767873600000)
+
+static void count_attempt(void *ctx, const struct attempt_record *a)
+{
+    size_t at = (*(size_t *)ctx)++;
+    assert_int_equal(a->attempt, at + 1);
+    assert_string_equal(a->app, "mock-app 1.0, 127.0.0.1");
+    assert_string_equal(a->outcome, at == 0 ? "app_lost" : "");
+    assert_int_equal(a->started_ms, at == 0 ? T0_OF_FIXTURES + 42 : T0_OF_FIXTURES + 44);
+}
+
+static void remember_id(void *ctx, const struct request_row *row)
+{
+    struct uuid *ids = ctx;
+    ids[row->status == REQUEST_COMPLETED] = row->id;
+    if (row->status == REQUEST_PROCESSING)
+        ids[2] = row->id;
+}
+
+/* One that is done, and one that runs for the second time. */
+static void old_requests_are_whole(struct bench *b)
+{
+    struct uuid ids[3] = {0};
+    struct request_record r;
+    char name[SPACE_NAME_BYTES];
+    size_t attempts = 0;
+    const struct request_filter all = {.limit = 200};
+    assert_int_equal(reader_requests(bench_reader(b), &all, remember_id, ids), OK);
+    assert_int_equal(reader_request(bench_reader(b), ids[1], &r, name), OK);
+    assert_bytes_equal(r.payload, "{\"prompt\":\"done\"}");
+    assert_bytes_equal(r.result, "{\"answer\":1.00}");
+    assert_bytes_equal(r.usage, "{\"total_tokens\":3}");
+    request_record_release(&r);
+    assert_int_equal(reader_attempts(bench_reader(b), ids[2], count_attempt, &attempts), OK);
+    assert_int_equal(attempts, 2);
+}
+
 static void old_database_opens_with_all_it_holds(struct bench *b, const char *fixture, size_t rows)
 {
     size_t found = 0;
@@ -394,6 +431,7 @@ static void old_database_opens_with_all_it_holds(struct bench *b, const char *fi
     found = 0;
     assert_int_equal(reader_requests(bench_reader(b), &all, count_row, &found), OK);
     assert_int_equal(found, 3);
+    old_requests_are_whole(b);
     bench_save(b, change_of_user(bench_id(b), "new"));
 }
 
@@ -410,6 +448,11 @@ static void database_of_schema_2_opens(void **state)
 static void database_of_schema_3_opens(void **state)
 {
     old_database_opens_with_all_it_holds(*state, "tests/store/fixtures/v3.sql", 8);
+}
+
+static void database_of_schema_4_opens(void **state)
+{
+    old_database_opens_with_all_it_holds(*state, "tests/store/fixtures/v4.sql", 8);
 }
 
 int main(void)
@@ -429,6 +472,7 @@ int main(void)
         BENCH_TEST(database_of_schema_1_opens),
         BENCH_TEST(database_of_schema_2_opens),
         BENCH_TEST(database_of_schema_3_opens),
+        BENCH_TEST(database_of_schema_4_opens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

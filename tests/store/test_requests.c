@@ -74,6 +74,16 @@ static void accepting_request_is_stored_as_queued(void **state)
     loaded_free(l);
 }
 
+static struct change *change_of_return(struct uuid id, uint32_t attempt, int64_t at_ms)
+{
+    struct change *c = change_new(CHANGE_REQUEST_QUEUED);
+    c->id = id;
+    c->attempt = attempt;
+    c->at_ms = at_ms;
+    str_copy(c->code, sizeof c->code, STR("app_lost"));
+    return c;
+}
+
 static void attempt_makes_it_processing_and_keeps_the_first_start(void **state)
 {
     struct bench *b = *state;
@@ -83,6 +93,7 @@ static void attempt_makes_it_processing_and_keeps_the_first_start(void **state)
     c->message = text("mock-app 1.0, 127.0.0.1");
     bench_save(b, c);
     bench_save(b, change_of_text(id, 0, "half of"));
+    bench_save(b, change_of_return(id, 1, T0 + 150));
     bench_save(b, change_of_attempt(id, 2, T0 + 200));
 
     struct request_record r = read_request(b, id);
@@ -96,11 +107,13 @@ static void attempt_makes_it_processing_and_keeps_the_first_start(void **state)
     assert_int_equal(all.list[0].attempt, 1);
     assert_string_equal(all.list[0].app, "mock-app 1.0, 127.0.0.1");
     assert_int_equal(all.list[0].started_ms, T0 + 100);
-    assert_int_equal(all.list[0].ended_ms, 0);
-    assert_string_equal(all.list[0].outcome, "");
+    assert_int_equal(all.list[0].ended_ms, T0 + 150);
+    assert_string_equal(all.list[0].outcome, "app_lost");
     assert_int_equal(all.list[1].attempt, 2);
     assert_string_equal(all.list[1].app, "");
     assert_int_equal(all.list[1].started_ms, T0 + 200);
+    assert_int_equal(all.list[1].ended_ms, 0);
+    assert_string_equal(all.list[1].outcome, "");
 }
 
 static void new_request_may_come_with_its_first_attempt(void **state)
@@ -125,6 +138,70 @@ static void new_request_may_come_with_its_first_attempt(void **state)
     assert_int_equal(l->requests[0].attempt, 1);
     assert_int_equal(l->requests[0].started_ms, T0 + 100);
     loaded_free(l);
+}
+
+/* A text of n bytes in quotes. */
+static struct bytes *quoted(size_t n)
+{
+    struct buf b = BUF_INIT((size_t)1 << 20);
+    while (b.len < n)
+        buf_putc(&b, 'q');
+    b.data[0] = b.data[n - 1] = '"';
+    struct bytes *made = bytes_new(buf_str(&b));
+    buf_release(&b);
+    return made;
+}
+
+/* 900 bytes is what stands in a row; sizes on both sides of it, and one part large beside small
+ * ones. */
+static void parts_of_every_size_come_back(void **state)
+{
+    struct bench *b = *state;
+    static const size_t sizes[][4] = {
+        {2, 2, 2, 2},    {900, 900, 900, 900}, {901, 901, 901, 901}, {2, 2, 2, 5000},
+        {5000, 2, 2, 2}, {2, 5000, 2, 2},      {2, 2, 5000, 2},      {899, 40000, 40000, 899}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct uuid id = bench_id(b);
+        struct change *c = change_of_request(id, 1, 1, "{}");
+        bytes_unref(c->request->payload);
+        c->request->payload = quoted(sizes[i][0]);
+        bench_save(b, c);
+        bench_save(b, change_of_attempt(id, 1, T0));
+        c = change_of_final(id, REQUEST_COMPLETED, T0);
+        bytes_unref(c->result);
+        bytes_unref(c->usage);
+        bytes_unref(c->message);
+        c->usage = quoted(sizes[i][1]);
+        c->message = quoted(sizes[i][2]);
+        c->result = quoted(sizes[i][3]);
+        bench_save(b, c);
+        struct request_record r = read_request(b, id);
+        assert_int_equal(r.payload->n, sizes[i][0]);
+        assert_int_equal(r.usage->n, sizes[i][1]);
+        assert_int_equal(r.error_message->n, sizes[i][2]);
+        assert_int_equal(r.result->n, sizes[i][3]);
+        assert_int_equal(r.result->p[sizes[i][3] - 1], '"');
+        request_record_release(&r);
+    }
+}
+
+static void usage_that_comes_later_takes_the_place_of_what_was_there(void **state)
+{
+    struct bench *b = *state;
+    static const size_t sizes[][2] = {{2, 3}, {2, 5000}, {5000, 3}, {5000, 5001}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct uuid id = bench_id(b);
+        bench_save(b, change_of_request(id, 1, 1, "{}"));
+        for (size_t k = 0; k < 2; k++) {
+            struct change *c = change_new(CHANGE_REQUEST_USAGE);
+            c->id = id;
+            c->usage = quoted(sizes[i][k]);
+            bench_save(b, c);
+        }
+        struct request_record r = read_request(b, id);
+        assert_int_equal(r.usage->n, sizes[i][1]);
+        request_record_release(&r);
+    }
 }
 
 static void long_app_description_is_cut_at_a_code_point(void **state)
@@ -152,13 +229,9 @@ static void requeued_request_loses_its_text_and_ends_the_attempt(void **state)
     bench_save(b, change_of_request(id, 1, 1, "{}"));
     bench_save(b, change_of_attempt(id, 1, T0 + 1));
     bench_save(b, change_of_text(id, 0, "half"));
-    struct change *c = change_new(CHANGE_REQUEST_QUEUED);
-    c->id = id;
-    c->attempt = 1;
+    struct change *c = change_of_return(id, 1, T0 + 2);
     c->lost = 1;
     c->waived = 3;
-    c->at_ms = T0 + 2;
-    str_copy(c->code, sizeof c->code, STR("app_lost"));
     bench_save(b, c);
 
     struct request_record r = read_request(b, id);
@@ -461,6 +534,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BENCH_TEST(new_request_is_stored_whole),
         BENCH_TEST(accepting_request_is_stored_as_queued),
+        BENCH_TEST(parts_of_every_size_come_back),
+        BENCH_TEST(usage_that_comes_later_takes_the_place_of_what_was_there),
         BENCH_TEST(new_request_may_come_with_its_first_attempt),
         BENCH_TEST(attempt_makes_it_processing_and_keeps_the_first_start),
         BENCH_TEST(long_app_description_is_cut_at_a_code_point),
