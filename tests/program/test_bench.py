@@ -1,10 +1,12 @@
 """relay-bench counts what happens, and nothing goes wrong. No figure of speed is judged."""
 import json
+import signal
 import subprocess
 
 import pytest
+import websockets
 
-from relay import PASSWORD, PROGRAM, relay_fixture
+from relay import PASSWORD, PROGRAM, relay_fixture, run
 
 BENCH = PROGRAM.parent / "relay-bench"
 server, r = relay_fixture("server")
@@ -77,6 +79,67 @@ def test_watchers_and_pages_keep_the_load_company():
     assert f["watchers"] == {"count": 50, "lost": 0}
     assert f["pages"]["errors"] == 0
     assert f["page_of_the_space"]["count"] > 0 and f["page_log_in"]["count"] > 0
+
+
+class SocketIo:
+    """As much of a Socket.IO relay as relay-bench speaks to."""
+
+    def __init__(self):
+        self.app, self.people, self.pongs = None, {}, 0
+        self.server = run(self.start())
+        self.url = "http://127.0.0.1:%d" % self.server.sockets[0].getsockname()[1]
+
+    async def start(self):
+        return await websockets.serve(self.serve, "127.0.0.1", 0)
+
+    async def end(self):
+        self.server.close()
+        await self.server.wait_closed()
+
+    async def serve(self, ws, path):
+        assert path == "/socket.io/?EIO=4&transport=websocket"
+        await ws.send('0{"sid":"s","upgrades":[],"pingInterval":25000}')
+        assert await ws.recv() == "40"
+        await ws.send('40{"sid":"s"}')
+        await ws.send("2")
+        async for text in ws:
+            if text == "3":
+                self.pongs += 1
+            else:
+                await self.take(ws, *json.loads(text.removeprefix("42")))
+
+    async def take(self, ws, kind, data):
+        say = lambda to, name: to.send("42" + json.dumps([name, data], separators=(",", ":")))
+        if kind == "register":
+            self.app = ws
+            await say(ws, "registered")
+        elif kind == "submit":
+            self.people[data["n"]] = ws
+            await say(ws, "submitted")
+            await say(self.app, "inference_request")
+        else:
+            await say(self.people[data["n"]], {"inference_progress": "progress", "inference_result": "result"}[kind])
+
+
+def test_a_socketio_relay_is_driven_in_the_same_way():
+    relay = SocketIo()
+    try:
+        check_requests(figures("--host", relay.url, "--protocol", "socketio", "--people", 3))
+        assert relay.pongs == 4
+    finally:
+        run(relay.end())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_interrupted_leaves_nothing_behind(tmp_path, number):
+    process = subprocess.Popen([BENCH, "--server", PROGRAM, "--seconds", "3000"], env={"TMPDIR": str(tmp_path)},
+                               stderr=subprocess.PIPE, text=True)
+    assert process.stderr.readline().startswith("relay-bench: http://127.0.0.1:")
+    assert list(tmp_path.glob("*/data"))
+    process.send_signal(number)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 1 and "interrupted" in said
+    assert not list(tmp_path.iterdir())
 
 
 def test_figures_for_people():

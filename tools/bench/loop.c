@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,19 +19,31 @@ uint64_t bench_now_ns(void)
     return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
+static void read_clock(struct loop *l)
+{
+    l->now_ns = l->stopped ? UINT64_MAX : bench_now_ns();
+}
+
 enum err loop_init(struct loop *l)
 {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
     l->dirty = NULL;
-    l->now_ns = bench_now_ns();
+    l->stopped = false;
+    read_clock(l);
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    return l->epoll_fd < 0 ? ERR_IO : OK;
+    l->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    struct epoll_event e = {.events = EPOLLIN}; /* no wire: a signal */
+    return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->signal_fd, &e) ? ERR_IO : OK;
 }
 
 void loop_release(struct loop *l)
 {
-    if (l->epoll_fd >= 0)
-        close(l->epoll_fd);
-    l->epoll_fd = -1;
+    close(l->signal_fd);
+    close(l->epoll_fd);
 }
 
 /* ---- a wire ---- */
@@ -128,7 +142,7 @@ static void on_readable(struct wire *w)
 {
     struct loop *l = w->loop;
     ssize_t n = recv(w->fd, l->input, sizeof l->input, 0);
-    l->now_ns = bench_now_ns();
+    read_clock(l);
     if (n > 0)
         w->ops->bytes(w, str_slice(l->input, (size_t)n));
     else if (n == 0)
@@ -167,7 +181,7 @@ static int wait_until(struct loop *l, struct epoll_event *events, uint64_t until
     uint64_t left = until_ns > l->now_ns ? until_ns - l->now_ns : 0;
     struct timespec t = {.tv_sec = (time_t)(left / NS_PER_S), .tv_nsec = (long)(left % NS_PER_S)};
     int n = epoll_pwait2(l->epoll_fd, events, LOOP_EVENTS, &t, NULL);
-    l->now_ns = bench_now_ns();
+    read_clock(l);
     return n;
 }
 
@@ -177,6 +191,11 @@ void loop_turn(struct loop *l, uint64_t until_ns)
     send_all(l);
     int n = wait_until(l, events, until_ns);
     for (int i = 0; i < n; i++)
-        on_event(events[i].data.ptr, events[i].events);
+        if (events[i].data.ptr)
+            on_event(events[i].data.ptr, events[i].events);
+        else
+            l->stopped = true;
+    if (l->stopped)
+        read_clock(l);
     send_all(l);
 }

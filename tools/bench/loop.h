@@ -26,8 +26,11 @@ struct wire_ops {
 };
 
 struct loop {
-    int epoll_fd;
-    uint64_t now_ns; /* monotonic; read after each wait and each read from a socket */
+    int epoll_fd, signal_fd;
+    /* Monotonic; read after each wait and each read from a socket. After SIGINT or SIGTERM it is
+     * UINT64_MAX: all time is over, so that every wait ends. */
+    uint64_t now_ns;
+    bool stopped;
     struct wire *dirty;
     char input[LOOP_INPUT_BYTES];
 };
@@ -44,6 +47,7 @@ struct wire {
 
 uint64_t bench_now_ns(void);
 
+/* Takes SIGINT and SIGTERM over. ERR_IO. */
 MUST_USE enum err loop_init(struct loop *l);
 void loop_release(struct loop *l);
 /* Waits for events until the monotonic until_ns at most, handles them, sends. */

@@ -155,7 +155,11 @@ static bool bench_run(struct bench *b)
     report_init(&b->report, b->set.json);
     raise_descriptors();
     bool ok = !loop_init(b->loop) && (b->set.server ? start_server(b) : attach(b));
-    ok = ok && scenario_of(&b->set)(b);
+    if (ok)
+        fprintf(stderr, "relay-bench: http://%s\n", b->target->authority);
+    ok = ok && scenario_of(&b->set)(b) && !b->loop->stopped;
+    if (b->loop->stopped)
+        fputs("relay-bench: interrupted\n", stderr);
     if (ok)
         report_print(&b->report);
     server_stop(&b->server);

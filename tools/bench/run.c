@@ -12,12 +12,15 @@
 static int start(const char *const *argv, int *in, int *out, bool join_err)
 {
     int to[2] = {-1, -1}, from[2];
+    sigset_t none;
     if ((in && pipe(to)) || pipe(from))
         return 0;
     int pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         signal(SIGPIPE, SIG_DFL);
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
         if (in)
             dup2(to[0], STDIN_FILENO);
         dup2(from[1], STDOUT_FILENO);

@@ -110,7 +110,7 @@ enum err server_start(struct server *s, const char *program, const struct server
 {
     const char *tmp = getenv("TMPDIR");
     *s = (struct server){.program = program};
-    snprintf(s->folder, sizeof s->folder, "%s/relay-bench-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    snprintf(s->folder, sizeof s->folder, "%s/relay-bench-XXXXXX", tmp && *tmp ? tmp : "/var/tmp");
     if (!mkdtemp(s->folder)) {
         enum err e = fail(s, s->folder, strerror(errno));
         s->folder[0] = '\0';

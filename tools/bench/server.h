@@ -25,7 +25,8 @@ struct server_needs {
     const char *limits; /* for serve --limits; "" : the defaults */
 };
 
-/* Starts program in a temporary folder on a free port, with a space, a token for it, and people who
+/* Starts program in a temporary folder (in TMPDIR, or /var/tmp: /tmp may be memory, where syncing
+ * costs nothing) on a free port, with a space, a token for it, and people who
  * are logged in. On failure s->why says why and server_stop has to be called all the same. */
 MUST_USE enum err server_start(struct server *s, const char *program,
                                const struct server_needs *needs);
