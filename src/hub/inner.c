@@ -56,10 +56,23 @@ struct inner {
     unsigned count;
     struct inner_conn *conns;
     struct list waiting; /* exchanges */
+    size_t waiting_bytes;
     bool stopping;
 };
 
 /* ---- answering without the web threads ---- */
+
+static size_t bytes_of(const struct exchange *x)
+{
+    return x->raw.len + x->body_bytes.len;
+}
+
+static bool may_wait(const struct inner *in, const struct exchange *x)
+{
+    const struct limits *l = in->edge->config.limits;
+    return in->edge->stats.inner_waiting < l->inner_waiting &&
+           in->waiting_bytes + bytes_of(x) <= l->inner_waiting_bytes;
+}
 
 static void unwait(struct inner *in, struct exchange *x)
 {
@@ -67,6 +80,7 @@ static void unwait(struct inner *in, struct exchange *x)
         return;
     list_remove(&x->waiting);
     in->edge->stats.inner_waiting--;
+    in->waiting_bytes -= bytes_of(x);
 }
 
 static void answer(struct exchange *x, unsigned status, const char *text, bool retry)
@@ -198,7 +212,7 @@ void inner_submit(struct inner *in, struct exchange *x)
         return;
     }
     struct inner_conn *ic = free_link(in);
-    if (!ic && e->stats.inner_waiting >= e->config.limits->inner_waiting) {
+    if (!ic && !may_wait(in, x)) {
         answer(x, 503, "Too many pages are asked for at once.\n", true);
         return;
     }
@@ -211,6 +225,7 @@ void inner_submit(struct inner *in, struct exchange *x)
     }
     list_push_back(&in->waiting, &x->waiting);
     e->stats.inner_waiting++;
+    in->waiting_bytes += bytes_of(x);
 }
 
 /* ---- replies ---- */

@@ -274,6 +274,23 @@ def test_too_many_waiting_get_503(pages):
     finish(waiting, 200)
 
 
+@pytest.mark.parametrize("pages", [(1, {"inner_waiting_bytes": 10000})], indirect=True)
+def test_too_many_bytes_that_wait_get_503(pages):
+    edge, web = pages
+    busy = ask(edge)
+    hop = web.next()
+    finish(ask(edge, method="POST", body=b"x" * 10000), 503)
+    for _ in range(2):  # what leaves makes room
+        waiting = ask(edge, method="POST", body=b"x" * 6000)
+        edge.wait_for(lambda e: e.stats()["inner_waiting"] == 1)
+        finish(ask(edge, method="POST", body=b"x" * 6000), 503)
+        hop.reply()
+        finish(busy, 200)
+        busy, hop = waiting, web.next()
+    hop.reply()
+    finish(busy, 200)
+
+
 def test_closed_connections_are_opened_again(pages):
     edge, web = pages
     for i in range(10):
