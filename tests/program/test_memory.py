@@ -1,0 +1,154 @@
+"""Memory is out: each large allocation (which a peer has sized) fails in its turn, and the program lives on; a small one
+ends the program, as it is meant to, and a start finds all that was acknowledged."""
+import contextlib
+import itertools
+import mmap
+import os
+import random
+import signal
+import struct
+import tempfile
+import time
+
+import pytest
+import requests
+
+from relay import PATIENCE, Closed, Refused, Relay, preloaded
+from test_crash import LIMITS, check_database, start_traffic, wait_until_empty
+from traffic import Traffic
+
+LARGE = 64 * 1024
+OOMS = int(os.environ.get("OOMS", 3))
+SEED = os.environ.get("SEED") or str(random.randrange(10**6))
+
+
+class Memory:
+    """What tests/fault/alloc.c reads and counts."""
+
+    def __init__(self):
+        self.file = tempfile.NamedTemporaryFile()
+        self.file.write(bytes(32))
+        self.file.flush()
+        self.map = mmap.mmap(self.file.fileno(), 32)
+
+    def fail(self, nth, least_bytes):
+        self.map[:] = struct.pack("QqQQ", least_bytes, nth, 0, 0)
+
+    @property
+    def failed(self):
+        return struct.unpack("QqQQ", self.map)[3]
+
+
+@pytest.fixture
+def memory():
+    return Memory()
+
+
+def relay_of(memory, **limits):
+    return Relay(limits=limits, environment=preloaded("alloc", ALLOC_FILE=memory.file.name))
+
+
+def says_so(answer):
+    """That it could not be done just now, not that it is otherwise."""
+    return answer["type"] == "error" and answer["code"] in ("store_unavailable", "internal")
+
+
+def large_things(r, space, big):
+    """Everything whose size a peer chooses. What fails may fail in any way that tells the peer so."""
+    acknowledged = {}
+    app = space.app(instance="one")
+    tab = r.ann.tab()
+    with contextlib.suppress(Closed):
+        answer = tab.ask(space, {"prompt": "large", "pad": big})
+        if answer["type"] == "submitted":
+            request_id = answer["request_id"]
+            acknowledged[request_id] = None
+            request = app.take()
+            assert request["payload"]["pad"] == big
+            app.delta(request, big)
+            app.sync()
+            ack = app.result(request, {"text_output": big})
+            if ack["accepted"]:
+                acknowledged[request_id] = {"text_output": big}
+                answer = tab.subscribe(f"request:{request_id}")
+                assert says_so(answer) or answer["state"]["result"] == {"text_output": big}, answer
+        else:
+            assert says_so(answer), answer
+    with contextlib.suppress(requests.ConnectionError):
+        for request_id in acknowledged:
+            assert r.ann.get(f"/requests/{request_id}.json").status_code in (200, 500, 502, 503)
+        r.ann.get("/requests")
+        r.ann.post("/account/language", language="en", pad=big)
+    for s in (app, tab):
+        s.drop()
+    return acknowledged
+
+
+def test_each_large_allocation_fails_in_its_turn(memory):
+    big = "x" * 300000
+    relay = relay_of(memory, grace_ms=0, max_attempts=1)
+    try:
+        relay.admin
+        space = relay.space()
+        watcher = relay.bob.tab()
+        watcher.subscribe(space.topic)
+        acknowledged = large_things(relay, space, big)  # what is made once is made now
+        for nth in itertools.count(1):
+            memory.fail(nth, LARGE)
+            with contextlib.suppress(Refused):
+                acknowledged.update(large_things(relay, space, big))
+            failed = memory.failed
+            memory.fail(0, LARGE)
+            assert relay.process.poll() is None, relay.log()[-2000:]
+            watcher.sync()
+            for request_id, result in acknowledged.items():
+                state = relay.ann.tab().outcome(request_id)
+                assert result is None or state["result"] == result
+            acknowledged.clear()
+            relay.close_sockets()
+            watcher = relay.bob.tab()
+            if not failed:
+                break
+        print(f"{nth - 1} large allocations failed")
+        assert nth > 5
+        assert large_things(relay, space, big).popitem()[1]  # all is well again
+    finally:
+        relay.leave()
+
+
+def dies(relay, memory, ledger):
+    """False when it went on without that memory."""
+    end, grown = time.monotonic() + PATIENCE, None
+    while relay.process.poll() is None:
+        if memory.failed and grown is None:
+            grown = len(ledger.entries) + 200
+        if grown and len(ledger.entries) > grown:
+            return False
+        assert time.monotonic() < end, (memory.failed, grown)
+        time.sleep(0.002)
+    return True
+
+
+def test_a_small_allocation_that_fails_loses_nothing(memory):
+    print(f"SEED={SEED} OOMS={OOMS}")
+    chance = random.Random(SEED)
+    relay = relay_of(memory, **LIMITS)
+    ends = []
+    try:
+        with Traffic(relay, SEED) as traffic:
+            start_traffic(traffic, relay)
+            while len(ends) < OOMS:
+                traffic.ledger.wait_for_more(chance.randint(1, 300), PATIENCE)
+                memory.fail(chance.randint(1, 3000), 1)
+                if dies(relay, memory, traffic.ledger):
+                    ends.append(-relay.wait_end())
+                    relay.start(relay.url.split("//")[1])
+                traffic.spot_check()
+            print(traffic.settle(10 * PATIENCE))
+            wait_until_empty(relay)
+        assert set(ends) == {signal.SIGABRT}
+        relay.close_sockets()
+        relay.stop()
+        check_database(relay, traffic.ledger)
+    finally:
+        relay.leave(kill=True)
