@@ -76,6 +76,8 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/gen/assets_table.o $(LAYER_LIBS)
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) -lcmocka $(LIBS)
 
+$(BUILD)/tests/bench/test_histogram: $(BUILD)/tools/bench/histogram.o
+
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/gen/assets_table.o $(LAYER_LIBS)
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) $(LIBS)
