@@ -3,6 +3,8 @@
 #ifndef WEB_PAGES_H
 #define WEB_PAGES_H
 
+#include <stdbool.h>
+
 struct page_request;
 typedef void page_handler(struct page_request *p);
 
@@ -10,6 +12,9 @@ typedef void page_handler(struct page_request *p);
 page_handler page_static;
 /* setup.c */
 page_handler page_setup, page_setup_post;
+/* While there is no admin every page but the set-up and what it needs is one that says so: true
+ * when it was replied. */
+bool page_setup_first(struct page_request *p);
 /* login.c */
 page_handler page_login, page_login_post, page_logout;
 /* register.c */

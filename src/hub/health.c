@@ -74,7 +74,7 @@ static void write_core(struct buf *b, const struct admin_view *v)
 {
     metric(b, "spaces", "Spaces", v->spaces);
     metric(b, "apps", "Registered apps", v->apps);
-    metric(b, "people", "People with an account", v->people);
+    metric(b, "people", "Accounts that are not disabled", v->people);
     metric(b, "requests_queued", "Requests that wait", v->queued);
     metric(b, "requests_processing", "Requests at an app", v->processing);
     metric(b, "requests_per_minute", "Requests finished in the last minute",

@@ -74,11 +74,10 @@ static bool from_other_site(const struct exchange *x)
     return http_field(head, STR("Origin")) && !routes_origin_is_ours(x);
 }
 
-static bool open_before_setup(const struct route *route, struct str path)
+/* Pages say themselves that there is no admin yet. */
+static bool open_before_setup(const struct route *route)
 {
-    if (route)
-        return route->before_setup;
-    return str_eq(path, STR("/setup")) || str_starts(path, STR("/static/"));
+    return !route || route->before_setup;
 }
 
 static void refuse_before_setup(struct exchange *x)
@@ -100,7 +99,7 @@ static enum edge_route on_route(void *ctx, struct exchange *x, uint64_t *max_bod
         exchange_error(x, ERR_FORBIDDEN, "This request comes from another site", 0);
         return EDGE_DONE;
     }
-    if (app_needs_setup(h->app) && !open_before_setup(route, head->path)) {
+    if (app_needs_setup(h->app) && !open_before_setup(route)) {
         refuse_before_setup(x);
         return EDGE_DONE;
     }

@@ -87,6 +87,8 @@ static bool may_enter(struct page_request *p, enum who who)
 void routes_serve(struct page_request *p)
 {
     const struct route *route = find_route(p);
+    if (page_setup_first(p))
+        return;
     if (!route) {
         page_error(p, 404, "not_found");
         return;

@@ -11,17 +11,33 @@ static void note_admin(void *ctx, const struct user_record *u)
         *found = true;
 }
 
-/* The link works until there is an admin, however they were made. */
+/* Until there is an admin, however they were made; what cannot be read counts as none. */
+static bool needs_setup(struct page_request *p)
+{
+    struct reader *reader;
+    bool has_admin = false;
+    if (!p->web->setup_token || atomic_load(&p->web->setup_done))
+        return false;
+    reader = page_reader(p);
+    if (reader && !reader_users(reader, note_admin, &has_admin) && has_admin)
+        atomic_store(&p->web->setup_done, true);
+    return !has_admin;
+}
+
 static bool link_is_valid(struct page_request *p)
 {
-    const char *token = p->web->setup_token;
-    struct reader *reader = page_reader(p);
-    bool has_admin = false;
-    if (!token || atomic_load(&p->web->setup_done) || !reader)
+    return page_reader(p) && needs_setup(p) &&
+           secret_eq(form_value(&p->query, STR("token")), str_of(p->web->setup_token));
+}
+
+bool page_setup_first(struct page_request *p)
+{
+    bool open = str_eq(p->path, STR("/setup")) || str_starts(p->path, STR("/static/"));
+    if (open || !needs_setup(p))
         return false;
-    if (!secret_eq(form_value(&p->query, STR("token")), str_of(token)))
-        return false;
-    return !reader_users(reader, note_admin, &has_admin) && !has_admin;
+    page_header(p, "Retry-After", "10");
+    page_render(p, 503, "setup_first", view_new(p, "setup", PLACE_NONE));
+    return true;
 }
 
 static struct json_t *setup_view(struct page_request *p, struct json_t **errors)

@@ -28,7 +28,7 @@ step('until there is an admin the link that was printed is the only way in', asy
     ada.expectFault(/ 404 /);
     const reply = await page.goto('/');
     assert.equal(reply.status(), 503);
-    await page.getByText('This relay has no admin yet.').waitFor();
+    await page.getByRole('heading', { name: 'This relay has no admin yet' }).waitFor();
     assert.equal((await page.goto('/setup?token=guessed')).status(), 404);
 });
 

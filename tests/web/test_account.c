@@ -69,6 +69,27 @@ static void an_admin_of_the_command_line_ends_the_link(void **state)
     assert_int_equal(get(r, "/setup?token=" SETUP_TOKEN, NULL), 404);
 }
 
+static void until_there_is_an_admin_every_page_says_how_to_make_one(void **state)
+{
+    static const char *const paths[] = {"/",         "/login",   "/admin/",
+                                        "/requests", "/setup/x", "/static",
+                                        "/docs",     "/nowhere", "/admin/audit.csv"};
+    struct rig *r = *state;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        assert_int_equal(get(r, paths[i], NULL), 503);
+        assert_has(r, "\r\nRetry-After: 10\r\n");
+        assert_has(r, "This relay has no admin yet</h1>");
+        assert_has_not(r, SETUP_TOKEN);
+    }
+    assert_int_equal(post(r, "/login", NULL, "username=root&password=12345678"), 503);
+    assert_int_equal(get(r, "/static/app.css", NULL), 200);
+    (void)rig_user(r, "eve", "eve's password", ROLE_USER);
+    assert_int_equal(get(r, "/login", NULL), 503);
+    (void)rig_user(r, "root", "root's password", ROLE_ADMIN);
+    assert_int_equal(get(r, "/login", NULL), 200);
+    assert_int_equal(get(r, "/nowhere", NULL), 404);
+}
+
 static void a_setup_form_is_checked_first(void **state)
 {
     struct rig *r = *state;
@@ -174,6 +195,7 @@ int main(void)
         SETUP_TEST(a_wrong_setup_token_finds_nothing),
         SETUP_TEST(the_setup_link_ends_when_there_is_an_admin),
         SETUP_TEST(an_admin_of_the_command_line_ends_the_link),
+        SETUP_TEST(until_there_is_an_admin_every_page_says_how_to_make_one),
         SETUP_TEST(a_setup_form_is_checked_first),
         RIG_TEST(a_new_password_needs_the_old_one),
         RIG_TEST(guessing_the_old_password_is_slowed),
