@@ -34,7 +34,7 @@ def check_database(relay, ledger):
         assert set(status.values()) <= {"completed", "failed", "cancelled"}
         assert db.execute("SELECT count(*) FROM request").fetchone()[0] == len(status)
         # None of these was meant twice: what was asked again had an idempotency key.
-        assert db.execute("SELECT prompt FROM payload WHERE prompt LIKE 'person%' GROUP BY prompt"
+        assert db.execute("SELECT prompt FROM request WHERE prompt LIKE 'person%' GROUP BY prompt"
                           " HAVING count(*) > 1").fetchall() == []
 
 
