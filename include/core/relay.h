@@ -31,7 +31,7 @@ enum event_kind {
     EVENT_CLIENT_MESSAGE, /* conn, who, address, client_msg (not UNSUBSCRIBE: see EVENT_UNWATCH) */
     EVENT_UNWATCH,        /* topic: one watcher fewer (unsubscribed, or its socket is gone) */
     EVENT_COMMAND,        /* ticket, command */
-    EVENT_SAVED,          /* save_id, err */
+    EVENT_SAVED,          /* save_id, err, more */
     EVENT_LOADED,         /* load_id, err (OK, NOT_FOUND, STORE_UNAVAILABLE), record */
     EVENT_LISTENING,      /* after the start: grace of restored leases counts from here */
     EVENT_SHUTDOWN,       /* take no more work; apps get `drain` */
@@ -68,6 +68,7 @@ struct event {
     /* the store's answers */
     uint64_t save_id, load_id;
     enum err err;
+    bool more; /* of CHANGE_RETENTION: there is more to remove */
     const struct request_record *record;
 };
 

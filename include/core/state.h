@@ -10,6 +10,8 @@
 #include "core/looks.h"
 #include "core/queue.h"
 #include "core/relay.h"
+#include "core/retention.h"
+#include "core/timer.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -17,13 +19,6 @@
 
 /* An out of memory inside uthash aborts, as xcalloc does. */
 #include <uthash.h>
-
-/* ---- timers: one heap; whoever has one embeds it ---- */
-
-struct timer {
-    struct heap_node node;
-    void (*fire)(struct relay *r, struct timer *t);
-};
 
 /* ---- people ---- */
 
@@ -206,6 +201,7 @@ struct save {
     uint64_t offset;  /* text: bytes on disk when it is done */
     uint32_t attempt; /* text */
     uint64_t ticket;
+    bool more;          /* retention: there is more to remove */
     struct uuid object; /* what a command made or changed */
     void *row;          /* a heap copy of the row, applied when it is saved */
     struct sure *sure;
@@ -299,6 +295,7 @@ struct relay {
     uint64_t no_match_until_ms; /* the store has failed: no new attempts before then */
     struct heap timers;
     struct timer admin_timer, hourly_timer, wake_timer, keys_timer;
+    struct retention retention;
     unsigned admin_watchers;
     struct list to_match;  /* spaces */
     struct list to_show;   /* spaces that may have become connected or disconnected */

@@ -30,7 +30,7 @@ enum change_kind {
     CHANGE_TOKEN_USED,   /* key, at_ms */
     CHANGE_SETTING_PUT,  /* setting */
     CHANGE_AUDIT,        /* audit alone */
-    CHANGE_RETENTION,    /* at_ms: remove a small batch of requests finished before it */
+    CHANGE_RETENTION,    /* at_ms: remove a few of the requests finished before it */
     CHANGE_KEYS_EXPIRED, /* key: remove the idempotency keys of the requests up to that one */
     CHANGE__MAX
 };

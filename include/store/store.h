@@ -51,6 +51,7 @@ struct store_answer {
     bool is_load;
     uint64_t id;  /* save_id or load_id */
     enum err err; /* OK; save: ERR_STORE_UNAVAILABLE; load: ERR_NOT_FOUND, ERR_STORE_UNAVAILABLE */
+    bool more;    /* retention: there is more to remove */
     struct request_record *record; /* load: the callee's until store_record_free */
 };
 /* Called on the writer's thread after each transaction with all its answers, in the order of the

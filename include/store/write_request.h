@@ -15,7 +15,11 @@ MUST_USE enum err write_request_queued(struct db *db, const struct change *c);
 MUST_USE enum err write_request_text(struct db *db, const struct change *c);
 MUST_USE enum err write_request_final(struct db *db, const struct change *c);
 MUST_USE enum err write_request_usage(struct db *db, const struct change *c);
+/* Removes the oldest of the requests that finished before c->at_ms, with all that belongs to them:
+ * so many as free about 1 MiB, at least one, at most 50. */
 MUST_USE enum err write_retention(struct db *db, const struct change *c);
+/* Whether another one would remove something. */
+bool write_retention_left(struct db *db, const struct change *c);
 MUST_USE enum err write_keys_expired(struct db *db, const struct change *c);
 
 #endif

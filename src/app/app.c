@@ -238,6 +238,7 @@ static void answer_event(struct app *a, struct store_answer *answer)
 {
     struct event e = {.kind = answer->is_load ? EVENT_LOADED : EVENT_SAVED, .err = answer->err};
     e.save_id = e.load_id = answer->id;
+    e.more = answer->more;
     e.record = answer->record;
     app_event(a, &e);
     store_record_free(a->store, answer->record);

@@ -3,11 +3,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#define TICK_MS      1000
-#define ARENA_BLOCK  16384
-#define HOURLY_MS    UINT64_C(3600000)
-#define RETENTION_MS UINT64_C(10000)
-#define DAY_MS       INT64_C(86400000)
+#define TICK_MS     1000
+#define ARENA_BLOCK 16384
+#define HOURLY_MS   UINT64_C(3600000)
 
 /* ---- what effects borrow ---- */
 
@@ -107,12 +105,7 @@ static void hourly_timer_fired(struct relay *r, struct timer *t)
 {
     tries_prune(r);
     sessions_prune(r);
-    if (r->limits.retention_days) {
-        struct change *c = change_new(CHANGE_RETENTION);
-        c->at_ms = r->now.wall_ms - (int64_t)r->limits.retention_days * DAY_MS;
-        save_start(r, c, NULL);
-    }
-    timer_set(r, t, r->now.mono_ms + (r->limits.retention_days ? RETENTION_MS : HOURLY_MS));
+    timer_set(r, t, r->now.mono_ms + HOURLY_MS);
 }
 
 static void wake_timer_fired(struct relay *r, struct timer *t)
@@ -293,7 +286,8 @@ static void step_listening(struct relay *r, const struct event *e)
     idempotency_listening(r);
     turns_go_on(r);
     end_requests_of_removed_spaces(r);
-    timer_set(r, &r->hourly_timer, r->now.mono_ms + RETENTION_MS);
+    timer_set(r, &r->hourly_timer, r->now.mono_ms + HOURLY_MS);
+    retention_start(r);
 }
 
 static void step_shutdown(struct relay *r, const struct event *e)

@@ -34,6 +34,7 @@ void saves_answered(struct relay *r, const struct event *e)
     list_remove(&s->link);
     if (s->request)
         s->request->saves--;
+    s->more = e->more;
     s->done(r, s, e->err);
     free(s->row);
     free(s);

@@ -6,6 +6,7 @@
 #include "store/parts.h"
 #include "store/state.h"
 #include "store/write.h"
+#include "store/write_request.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -177,6 +178,13 @@ static void note_answered(struct store *s, size_t count)
     pthread_mutex_unlock(&s->lock);
 }
 
+static void note_more(struct store *s, const struct change *batch)
+{
+    struct store_answer *a = s->answers;
+    for (const struct change *c = batch; c; c = c->next, a++)
+        a->more = c->kind == CHANGE_RETENTION && !a->err && write_retention_left(s->db, c);
+}
+
 static void write_batch(struct store *s, const struct change *batch)
 {
     size_t count = 0;
@@ -185,6 +193,7 @@ static void write_batch(struct store *s, const struct change *batch)
     bool known = store_trouble(s);
     if (write_together(s, batch, count))
         write_each(s, batch, count, known);
+    note_more(s, batch);
     if (s->answered)
         s->answered(s->ctx, s->answers, count);
     note_answered(s, count);

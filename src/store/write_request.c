@@ -4,11 +4,9 @@
 
 #include <assert.h>
 
-#define RETENTION_BATCH "200" /* requests removed by one change */
 /* A part of a request up to this size stands in its row, which is written anyway; a larger one in a
  * table of its own. The four together fit on a page. */
-#define ROW_PART_BYTES   900
-#define KEY_COUNTER_BITS 15 /* below the milliseconds in a row key, see base/uuid.h */
+#define ROW_PART_BYTES 900
 
 /* ---- parts ---- */
 
@@ -261,33 +259,4 @@ enum err write_request_usage(struct db *db, const struct change *c)
     bind_bytes(q, in_row(c->usage));
     enum err e = query_run(q);
     return e || in_row(c->usage) == c->usage ? e : put_large_usage(db, c);
-}
-
-/* ---- retention ---- */
-
-/* The oldest requests that finished before ?1. None of them has a key from ?2 on, because it was
- * made before it was finished: this keeps the search among the oldest rows. */
-#define EXPIRED                                                                                    \
-    "(SELECT key FROM request WHERE key < ?2 AND finished_ms > 0 AND finished_ms < ?1"             \
-    " ORDER BY key LIMIT " RETENTION_BATCH ")"
-
-enum err write_retention(struct db *db, const struct change *c)
-{
-    static const char *const statements[] = {
-        "DELETE FROM chunk WHERE request_key IN " EXPIRED,
-        "DELETE FROM attempt WHERE request_key IN " EXPIRED,
-        "DELETE FROM payload WHERE key IN " EXPIRED,
-        "DELETE FROM result WHERE key IN " EXPIRED,
-        "DELETE FROM request WHERE key IN " EXPIRED, /* last: the others find them by it */
-    };
-    int64_t before = c->at_ms > 0 ? c->at_ms : 0;
-    enum err e = OK;
-    assert(before < INT64_MAX >> KEY_COUNTER_BITS);
-    for (size_t i = 0; !e && i < sizeof statements / sizeof statements[0]; i++) {
-        struct query *q = db_query(db, statements[i]);
-        bind_i64(q, before);
-        bind_i64(q, before << KEY_COUNTER_BITS);
-        e = query_run(q);
-    }
-    return e;
 }

@@ -138,6 +138,8 @@ static inline void answer(struct rig *t)
     }
     struct event e = {.kind = EVENT_SAVED, .save_id = ask.change->save_id};
     e.err = rig_write(t, ask.change);
+    e.more = ask.change->kind == CHANGE_RETENTION && t->disk.retention_steps &&
+             --t->disk.retention_steps;
     change_free(ask.change);
     rig_step(t, &e);
 }

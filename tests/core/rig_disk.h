@@ -34,6 +34,8 @@ struct disk {
     struct idempotency_record *keys; /* the oldest first */
     size_t key_count, key_cap;
     unsigned retentions;
+    unsigned retention_steps; /* that there is something to remove for */
+    int64_t retained_before_ms;
 };
 
 static inline void disk_release(struct disk *d)
@@ -202,6 +204,12 @@ static inline void disk_expire_keys(struct disk *d, int64_t up_to)
     d->key_count = kept;
 }
 
+static inline void disk_retention(struct disk *d, const struct change *c)
+{
+    d->retentions++;
+    d->retained_before_ms = c->at_ms;
+}
+
 static inline void disk_apply_row(struct disk *d, const struct change *c)
 {
     if (c->kind == CHANGE_USER_PUT)
@@ -217,7 +225,7 @@ static inline void disk_apply_row(struct disk *d, const struct change *c)
     else if (c->kind == CHANGE_SETTING_PUT)
         disk_setting(d, c->setting);
     else if (c->kind == CHANGE_RETENTION)
-        d->retentions++;
+        disk_retention(d, c);
     else if (c->kind == CHANGE_KEYS_EXPIRED)
         disk_expire_keys(d, c->key);
     else

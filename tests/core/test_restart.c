@@ -235,17 +235,6 @@ static void ids_go_on_after_those_of_finished_requests(void **state)
     assert_true(uuid_key(request(t, 2)) > uuid_key(request(t, 1)));
 }
 
-static void old_requests_are_removed_in_small_batches_when_that_is_wanted(void **state)
-{
-    struct rig *t = *state;
-    pass(t, 7200000);
-    assert_int_equal(t->disk.retentions, 0);
-    t->limits.retention_days = 30;
-    set_limits(t);
-    pass(t, 3600000);
-    assert_in_range(t->disk.retentions, 1, 360);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,7 +253,6 @@ int main(void)
         RIG_TEST(text_longer_than_today_s_limit_is_kept),
         RIG_TEST(ids_go_on_after_the_last_though_the_clock_stepped_back),
         RIG_TEST(ids_go_on_after_those_of_finished_requests),
-        RIG_TEST(old_requests_are_removed_in_small_batches_when_that_is_wanted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

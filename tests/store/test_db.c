@@ -455,6 +455,11 @@ static void database_of_schema_4_opens(void **state)
     old_database_opens_with_all_it_holds(*state, "tests/store/fixtures/v4.sql", 8);
 }
 
+static void database_of_schema_5_opens(void **state)
+{
+    old_database_opens_with_all_it_holds(*state, "tests/store/fixtures/v5.sql", 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +478,7 @@ int main(void)
         BENCH_TEST(database_of_schema_2_opens),
         BENCH_TEST(database_of_schema_3_opens),
         BENCH_TEST(database_of_schema_4_opens),
+        BENCH_TEST(database_of_schema_5_opens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 /* What changes of requests leave behind, seen by a reader and after a restart. */
 #include "loaded.h"
 
+#include "store/db.h"
+
 struct attempts {
     struct attempt_record list[8];
     size_t count;
@@ -513,20 +515,139 @@ static void retention_removes_what_finished_before(void **state)
     assert_int_equal(count_requests(b), 2);
 }
 
+static struct change *change_of_finished_request(struct bench *b, size_t result_bytes)
+{
+    struct buf json = BUF_INIT(result_bytes + 16);
+    struct change *c = change_of_request(bench_id(b), 1, 1, "{}");
+    buf_putc(&json, '"');
+    for (size_t i = 0; i < result_bytes; i += 10)
+        buf_puts(&json, "0123456789");
+    buf_putc(&json, '"');
+    c->request->status = REQUEST_COMPLETED;
+    c->request->finished_ms = T0 + 1;
+    c->request->result = bytes_new(buf_str(&json));
+    buf_release(&json);
+    return c;
+}
+
 static void retention_goes_in_small_steps(void **state)
 {
     struct bench *b = *state;
-    for (size_t i = 0; i < 201; i++) {
-        struct change *c = change_of_request(bench_id(b), 1, 1, "{}");
-        c->request->status = REQUEST_COMPLETED;
-        c->request->finished_ms = T0 + 1;
-        store_save_give(b->store, c);
-    }
-    bench_reopen(b); /* writes what waits */
+    for (size_t i = 0; i < 51; i++)
+        bench_save(b, change_of_finished_request(b, 10));
     retain(b, T0 + 100000);
     assert_int_equal(count_requests(b), 1);
     retain(b, T0 + 100000);
     assert_int_equal(count_requests(b), 0);
+}
+
+/* 1 MiB or a single larger one: what is overwritten goes through the WAL. */
+static void retention_takes_few_large_requests_in_a_step(void **state)
+{
+    struct bench *b = *state;
+    for (size_t i = 0; i < 4; i++)
+        bench_save(b, change_of_finished_request(b, 3000000));
+    for (size_t i = 0; i < 8; i++)
+        bench_save(b, change_of_finished_request(b, 300000));
+    for (size_t left = 12; left > 8; left--) {
+        assert_int_equal(count_requests(b), left);
+        retain(b, T0 + 100000);
+    }
+    retain(b, T0 + 100000);
+    assert_in_range(count_requests(b), 3, 5);
+}
+
+static void retention_says_when_there_is_more_to_remove(void **state)
+{
+    struct bench *b = *state;
+    struct answers *a = answers_new();
+    struct change *c;
+    for (size_t i = 0; i < 101; i++)
+        store_save_give(b->store, change_of_finished_request(b, 10));
+    bench_reopen(b);
+    start_store(b, a);
+    for (size_t i = 0; i < 4; i++) {
+        store_save_give(b->store, numbered(change_of_setting("a", "1"), 1));
+        c = change_new(CHANGE_RETENTION);
+        c->at_ms = T0 + 100000;
+        store_save_give(b->store, c);
+        answers_wait(a, 2 * i + 2);
+        assert_false(a->list[2 * i].more);
+        assert_int_equal(a->list[2 * i + 1].more, i < 2);
+    }
+    bench_close(b);
+    answers_free(a);
+}
+
+/* A row of another table whose request is gone. */
+static int64_t orphans(struct bench *b)
+{
+    static const char sql[] =
+        "SELECT (SELECT count(*) FROM chunk WHERE request_key NOT IN (SELECT key FROM request))"
+        " + (SELECT count(*) FROM attempt WHERE request_key NOT IN (SELECT key FROM request))"
+        " + (SELECT count(*) FROM payload WHERE key NOT IN (SELECT key FROM request))"
+        " + (SELECT count(*) FROM result WHERE key NOT IN (SELECT key FROM request))"
+        " + (SELECT count(*) FROM idempotency WHERE request_key NOT IN (SELECT key FROM request))";
+    struct db *db = NULL;
+    struct buf why = BUF_INIT(1000);
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", b->dir, STORE_FILE);
+    assert_int_equal(db_open(&db, path, DB_READER, &why), OK);
+    struct query *q = db_query(db, sql);
+    int64_t count = query_row(q) ? column_i64(q) : -1;
+    assert_int_equal(query_end(q), OK);
+    db_close(db);
+    buf_release(&why);
+    return count;
+}
+
+/* With rows in all tables: parts that do not fit the request's own row, and two attempts. */
+static void save_with_everything(struct bench *b, struct uuid id)
+{
+    char large[2000];
+    snprintf(large, sizeof large, "{\"prompt\":\"%01800d\"}", 7);
+    struct change *c = change_of_request(id, 1, 1, large);
+    c->idempotency = STRUCT(struct idempotency_record, .request_id = id, .user_key = 1);
+    bench_save(b, c);
+    bench_save(b, change_of_attempt(id, 1, T0 + 1));
+    c = change_new(CHANGE_REQUEST_QUEUED);
+    c->id = id;
+    bench_save(b, c);
+    bench_save(b, change_of_attempt(id, 2, T0 + 1));
+    bench_save(b, change_of_text(id, 0, "some"));
+    bench_save(b, change_of_text(id, 4, "text"));
+    c = change_of_final(id, REQUEST_COMPLETED, T0 + 1000);
+    c->result = text(large);
+    bench_save(b, c);
+}
+
+static void retention_leaves_no_row_behind(void **state)
+{
+    struct bench *b = *state;
+    struct uuid keeps = bench_id(b);
+    save_with_everything(b, keeps);
+    struct change *c = change_of_final(keeps, REQUEST_COMPLETED, T0 + 1000000);
+    c->attempt = 2;
+    bench_save(b, c);
+    for (int i = 0; i < 10; i++)
+        save_with_everything(b, bench_id(b));
+    assert_int_equal(orphans(b), 0);
+    retain(b, T0 + 100000);
+    assert_int_equal(count_requests(b), 1);
+    assert_int_equal(orphans(b), 0);
+    assert_int_equal(read_attempts(b, keeps).count, 2);
+    bench_close(b);
+}
+
+static void retention_goes_by_the_end_of_a_request_and_not_by_its_key(void **state)
+{
+    struct bench *b = *state;
+    struct uuid ahead = uuid_next(&b->gen, T0 + 1000000000, 1), after = bench_id(b);
+    bench_save(b, change_of_request(ahead, 1, 1, "{}"));
+    bench_save(b, change_of_request(after, 1, 1, "{}"));
+    bench_save(b, change_of_final(after, REQUEST_COMPLETED, T0 + 1000));
+    retain(b, T0 + 2000);
+    assert_int_equal(count_requests(b), 1);
 }
 
 int main(void)
@@ -551,6 +672,10 @@ int main(void)
         BENCH_TEST(unfinished_requests_load_in_the_order_of_their_keys),
         BENCH_TEST(retention_removes_what_finished_before),
         BENCH_TEST(retention_goes_in_small_steps),
+        BENCH_TEST(retention_takes_few_large_requests_in_a_step),
+        BENCH_TEST(retention_says_when_there_is_more_to_remove),
+        BENCH_TEST(retention_leaves_no_row_behind),
+        BENCH_TEST(retention_goes_by_the_end_of_a_request_and_not_by_its_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
