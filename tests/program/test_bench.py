@@ -61,8 +61,9 @@ def test_errors_are_counted_and_shown(r):
 
 
 def test_idle_sockets_are_counted_and_come_back(r):
-    f = figures(*attached(r, r.space()), "--idle", 20)["idle"]
-    assert (f["sockets"], f["lost"]) == (20, 0)
+    # 4 who submit, 12, and 12 more before the server has noticed that the first are gone: below 32 a person
+    f = figures(*attached(r, r.space()), "--idle", 12)["idle"]
+    assert (f["sockets"], f["lost"]) == (12, 0)
     assert f["connect_ms"] > 0 and f["reconnect_ms"] > 0
 
 
