@@ -1,6 +1,6 @@
 /* JSON as trees, for what is small: the only user of jansson.h. Larger things are scanned
  * (codec/json_scan.h). Used by codecs, the templates' contexts and the command line's --json. Any
- * thread, no shared values. */
+ * thread; a tree and all that shares parts of it belong to one thread at a time. */
 #ifndef CODEC_JSON_H
 #define CODEC_JSON_H
 
@@ -15,6 +15,9 @@ struct json_t;
  * NULL) gets a sentence. Free with json_free. */
 MUST_USE enum err json_parse(struct str text, struct json_t **out, struct buf *why);
 void json_free(struct json_t *j);
+/* One more owner of the same tree, to be put into another or freed; whoever shares a tree changes
+ * it no more. */
+struct json_t *json_ref(struct json_t *j);
 
 /* Building; all take ownership of values given, abort when memory is out. Strings must be valid
  * UTF-8 (invalid bytes become U+FFFD). */

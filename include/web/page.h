@@ -66,8 +66,8 @@ MUST_USE enum err page_id(const struct page_request *p, const char *name, struct
 
 /* The thread's reader; NULL when the store cannot be read (logged). */
 struct reader *page_reader(struct page_request *p);
-/* The language's texts. Borrowed until the request ends. */
-const struct json_t *page_catalogue(struct page_request *p);
+/* The language's texts, of this thread; nobody changes them. Borrowed until the request ends. */
+struct json_t *page_catalogue(struct page_request *p);
 struct str page_text(struct page_request *p, const char *key);
 /* The text of GROUP.NAME, or fallback when the catalogue has none: for names that come from
  * elsewhere. */

@@ -47,6 +47,11 @@ void json_free(struct json_t *j)
     json_decref(j);
 }
 
+struct json_t *json_ref(struct json_t *j)
+{
+    return json_incref(j);
+}
+
 struct json_t *json_object_new(void)
 {
     return made(json_object());

@@ -1,7 +1,6 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "codec/template.h"
-#include "web/catalogue.h"
 #include "web/state.h"
 #include "web/view.h"
 
@@ -63,7 +62,7 @@ static bool find_partial(void *ctx, struct str name, struct str *text)
 
 static void put_common(struct page_request *p, struct json_t *view)
 {
-    json_put(view, "t", catalogue_merge(page_catalogue(p), NULL));
+    json_put(view, "t", json_ref(page_catalogue(p)));
     json_put_text(view, "lang", language_code(p->lang));
     json_put_str(view, "path", p->path);
     json_put_text(view, "version", SPACERELAY_VERSION);

@@ -127,7 +127,7 @@ static struct json_t *load_catalogue(const struct web *w, enum language l)
     return merged;
 }
 
-const struct json_t *page_catalogue(struct page_request *p)
+struct json_t *page_catalogue(struct page_request *p)
 {
     struct json_t **catalogue = &p->worker->catalogues[p->lang];
     if (!*catalogue)

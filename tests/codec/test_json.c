@@ -253,6 +253,22 @@ static void a_full_buffer_fails_the_writing(void **state)
     json_free(NULL);
 }
 
+static void a_shared_tree_lives_as_long_as_one_of_its_owners(void **state)
+{
+    (void)state;
+    struct str text;
+    struct json_t *shared = parse("{\"a\":\"text\"}"), *one = json_object_new(),
+                  *two = json_object_new();
+    json_put(one, "t", json_ref(shared));
+    json_put(two, "t", json_ref(shared));
+    assert_ptr_equal(json_at(one, "t"), json_at(two, "t"));
+    json_free(shared);
+    json_free(one);
+    assert_true(json_to_str(json_at(json_at(two, "t"), "a"), &text));
+    assert_true(str_eq(text, STR("text")));
+    json_free(two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +283,7 @@ int main(void)
         cmocka_unit_test(values_are_read_by_their_type),
         cmocka_unit_test(values_of_other_types_are_not_read),
         cmocka_unit_test(members_are_visited_in_order),
+        cmocka_unit_test(a_shared_tree_lives_as_long_as_one_of_its_owners),
         cmocka_unit_test(a_full_buffer_fails_the_writing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
