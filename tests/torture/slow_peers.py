@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Thousands of slow, silent and greedy peers against the real server with its own limits, and what others notice of it.
 
-    [KINDS="heads bodies reading stopped silent"] [N=1000] [SECONDS=30] tests/torture/slow_peers.py
+    [KINDS="heads bodies reading stopped silent H B X"] [N=1000] [SECONDS=30] tests/torture/slow_peers.py
 
 heads     N connections that send a header field a byte at a time; those that are dropped come again
 bodies    the same with the body of a log-in
 reading   the same with pages that they ask for and do not take
 stopped   N/2 people's sockets that stop reading while 64 MiB of streamed text are sent to each
 silent    N/2 connections and sockets that say nothing, or half of something; all must be gone within 45 s
+H, B, X   slowhttptest's slow headers, slow body and slow read, N connections each (Debian's package slowhttptest)
 
 Meanwhile an app and a person go on working, pages are asked for and people log in: every error of theirs is counted (there
 must be none), every time is measured. At the end descriptors and memory must be back. Exit status 1 when not."""
@@ -15,10 +16,11 @@ import json
 import multiprocessing
 import os
 import pathlib
-import random
+import re
 import resource
 import select
 import socket
+import subprocess
 import sys
 import time
 
@@ -27,7 +29,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "program"))
 from edge_fixture import PING, PONG, TEXT, Client, frame  # noqa: E402
 from relay import PASSWORD, running_relay  # noqa: E402
 
-KINDS = os.environ.get("KINDS", "heads bodies reading stopped silent").split()
+KINDS = os.environ.get("KINDS", "heads bodies reading stopped silent H B X").split()
 N = int(os.environ.get("N", 1000))
 SECONDS = float(os.environ.get("SECONDS", 30))
 GONE_S = 45
@@ -269,7 +271,7 @@ def stopped(relay):
 
     def attack():
         crowd = Attackers(at, n, lambda i: handshake(relay, "/ws/client") + subscribes, None, again=False, receive=4096)
-        while f"spacerelay_client_sockets {n}" > relay.stranger().get("/metrics").text and sockets(relay) < n:
+        while sockets(relay) < n:
             time.sleep(0.2)
         piece = "x" * 65536
         for _ in range(TEXT_BYTES // len(piece)):
@@ -288,6 +290,30 @@ def stopped(relay):
     return attack
 
 
+def slowhttptest(relay, *options):
+    def attack():
+        command = ["slowhttptest", *options, "-c", N, "-r", max(N // 5, 1), "-l", int(SECONDS), "-p", 5]
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True)
+        end = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).split("slow HTTP test status")[-1]
+        said = dict(re.findall(r"([\w ]+?):\s+(\w+)", end))
+        assert said.get("service available") == "YES", end
+        return f" dropped {said.get('closed')}"
+
+    return attack
+
+
+def slow_headers(relay):
+    return slowhttptest(relay, "-H", "-i", 1, "-x", 24, "-u", relay.url + "/login")
+
+
+def slow_body(relay):
+    return slowhttptest(relay, "-B", "-i", 1, "-s", 8192, "-x", 24, "-u", relay.url + "/login")
+
+
+def slow_read(relay):
+    return slowhttptest(relay, "-X", "-n", 1, "-w", 1, "-y", 512, "-z", 5, "-k", 3, "-u", relay.url + "/docs/protocol")
+
+
 def sockets(relay):
     for line in relay.stranger().get("/metrics").text.splitlines():
         if line.startswith("spacerelay_client_sockets "):
@@ -304,10 +330,13 @@ def holds(relay):
     return len(os.listdir(f"/proc/{pid}/fd")), kb
 
 
+ATTACKS = {"heads": heads, "bodies": bodies, "reading": reading, "stopped": stopped, "silent": silent, "H": slow_headers,
+           "B": slow_body, "X": slow_read}
+
+
 def main():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    random.seed(1)
     good = True
     limits = {"sockets_per_person": 10000, "login_failures_address": 100000,
               "requests_per_minute": 0}
@@ -317,8 +346,8 @@ def main():
         good &= measured(relay, "nobody else")
         for kind in KINDS:
             before = holds(relay)
-            n = N if kind in ("heads", "bodies", "reading") else N // 2
-            good &= measured(relay, f"{n} {kind}", globals()[kind](relay))
+            n = N // 2 if kind in ("stopped", "silent") else N
+            good &= measured(relay, f"{n} {kind}", ATTACKS[kind](relay))
             end = time.monotonic() + 70  # idle connections of our own included
             while holds(relay)[0] > before[0] + 48 and time.monotonic() < end:
                 time.sleep(0.5)
