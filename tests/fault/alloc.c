@@ -1,6 +1,6 @@
 /* For LD_PRELOAD: makes allocations fail. ALLOC_FILE names a file that is mapped here and that a
- * test writes while the program runs: of the allocations of at least least_bytes, the one at which
- * countdown reaches 0 fails; 0 = none. seen counts them all, failed those that failed. */
+ * test writes while the program runs: of the allocations of at least least_bytes those from the
+ * countdown-th on fail, span of them. failed counts them. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +12,8 @@
 
 struct setting {
     uint64_t least_bytes;
-    int64_t countdown;
-    uint64_t seen, failed;
+    int64_t countdown, span;
+    uint64_t failed;
 };
 
 static struct setting *setting;
@@ -77,9 +77,8 @@ static bool fails(size_t bytes)
 {
     if (!setting || bytes < __atomic_load_n(&setting->least_bytes, __ATOMIC_RELAXED))
         return false;
-    __atomic_add_fetch(&setting->seen, 1, __ATOMIC_RELAXED);
-    if (__atomic_load_n(&setting->countdown, __ATOMIC_RELAXED) <= 0 ||
-        __atomic_sub_fetch(&setting->countdown, 1, __ATOMIC_RELAXED) != 0)
+    int64_t left = __atomic_sub_fetch(&setting->countdown, 1, __ATOMIC_RELAXED);
+    if (left > 0 || left <= -__atomic_load_n(&setting->span, __ATOMIC_RELAXED))
         return false;
     __atomic_add_fetch(&setting->failed, 1, __ATOMIC_RELAXED);
     errno = ENOMEM;

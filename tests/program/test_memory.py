@@ -31,12 +31,16 @@ class Memory:
         self.file.flush()
         self.map = mmap.mmap(self.file.fileno(), 32)
 
-    def fail(self, nth, least_bytes):
-        self.map[:] = struct.pack("QqQQ", least_bytes, nth, 0, 0)
+    def fail(self, nth, least_bytes, span=1):
+        self.map[:] = struct.pack("QqqQ", least_bytes, nth, span, 0)
+
+    def last(self):
+        """Enough again."""
+        self.fail(0, 0, 0)
 
     @property
     def failed(self):
-        return struct.unpack("QqQQ", self.map)[3]
+        return struct.unpack("QqqQ", self.map)[3]
 
 
 @pytest.fixture
@@ -98,7 +102,7 @@ def test_each_large_allocation_fails_in_its_turn(memory):
             with contextlib.suppress(Refused):
                 acknowledged.update(large_things(relay, space, big))
             failed = memory.failed
-            memory.fail(0, LARGE)
+            memory.last()
             assert relay.process.poll() is None, relay.log()[-2000:]
             watcher.sync()
             for request_id, result in acknowledged.items():
@@ -139,9 +143,10 @@ def test_a_small_allocation_that_fails_loses_nothing(memory):
             start_traffic(traffic, relay)
             while len(ends) < OOMS:
                 traffic.ledger.wait_for_more(chance.randint(1, 300), PATIENCE)
-                memory.fail(chance.randint(1, 3000), 1)
+                memory.fail(chance.randint(1, 3000), 1, span=100)
                 if dies(relay, memory, traffic.ledger):
                     ends.append(-relay.wait_end())
+                    memory.last()
                     relay.start(relay.url.split("//")[1])
                 traffic.spot_check()
             print(traffic.settle(10 * PATIENCE))
