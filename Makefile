@@ -117,8 +117,16 @@ tsan: deps-test
 
 # make fuzz [FUZZ_S=60]: each decoder under libFuzzer for that many seconds.
 FUZZ_S ?= 60
+FUZZ_JOBS ?= 2
 fuzz: deps-check $(BUILD)/gen/assets_table.c
-	$(Q)for f in $(basename $(notdir $(FUZZ_SRC))); do tools/fuzz.sh $(BUILD) $$f $(FUZZ_S) || exit 1; done
+	$(Q)printf '%s\n' $(basename $(notdir $(FUZZ_SRC))) | xargs -P $(FUZZ_JOBS) -I{} tools/fuzz.sh $(BUILD) {} $(FUZZ_S)
+	@echo "$(words $(FUZZ_SRC)) decoders for $(FUZZ_S) s each: no finding"
+
+# The long forms of the tests: hours. What they are and how to run one alone: tests/torture/run.sh
+.PHONY: torture fault
+torture: deps-test deps-check
+	$(Q)MAKE='$(MAKE)' BUILD='$(BUILD)' tests/torture/run.sh
+fault: $(FAULT)
 
 # Side by side with gearmand, a plain Node and a plain Flask relay, and what else the relay has to bear.
 .PHONY: bench
@@ -156,6 +164,7 @@ help:
 	    'make bench' 'how fast it is, beside gearmand, a plain Node and a plain Flask relay' \
 	    'make asan, make tsan' 'the C and Python tests under sanitizers' \
 	    'make fuzz [FUZZ_S=60]' 'each decoder under libFuzzer for that many seconds' \
+	    'make torture [PART=...]' 'the long forms of the tests: hours; tests/torture/run.sh tells' \
 	    'make install' 'to DESTDIR and PREFIX (now $(DESTDIR)$(PREFIX)), with a systemd unit' \
 	    'make deps' 'install what building needs, with apt' \
 	    'make format' 'bring all C files into their form' \
