@@ -3,9 +3,13 @@
 #include "codec/json.h"
 #include "web/catalogue.h"
 #include "web/pages.h"
+#include "web/state.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+
+#define DAY_MS       INT64_C(86400000)
+#define WARNING_ROWS 200
 
 void admin_nav(struct json_t *view, enum admin_tab tab)
 {
@@ -110,9 +114,48 @@ static void put_stats(struct page_request *p, struct json_t *view)
     reply_release(&reply);
 }
 
+/* ---- what an admin should look at ---- */
+
+struct aside {
+    int64_t since_ms;
+    uint32_t count;
+};
+
+static void count_aside(void *ctx, const struct request_row *row)
+{
+    struct aside *aside = ctx;
+    aside->count += row->finished_ms >= aside->since_ms;
+}
+
+/* Requests that were set aside in the last day, among the newest WARNING_ROWS of them. */
+static uint32_t set_aside_lately(struct page_request *p)
+{
+    const struct request_filter poisoned = {.error_code = STR("poisoned"), .limit = WARNING_ROWS};
+    struct aside aside = {.since_ms = p->now.wall_ms - DAY_MS};
+    struct reader *reader = page_reader(p);
+    if (!reader || reader_requests(reader, &poisoned, count_aside, &aside))
+        return 0; /* the store's trouble is said by itself */
+    return aside.count;
+}
+
+static void put_warnings(struct page_request *p, struct json_t *view)
+{
+    char number[16];
+    const char *trouble = app_store_trouble(p->web->app);
+    uint32_t aside = set_aside_lately(p);
+    json_put_null(view, "store_trouble");
+    json_put_null(view, "set_aside");
+    if (trouble)
+        view_text(p, view, "store_trouble", "admin.store_trouble", "why", str_of(trouble));
+    (void)snprintf(number, sizeof number, "%" PRIu32, aside);
+    if (aside)
+        view_text(p, view, "set_aside", "admin.set_aside", "n", str_of(number));
+}
+
 void page_admin(struct page_request *p)
 {
     struct json_t *view = admin_view(p, "admin", TAB_OVERVIEW);
+    put_warnings(p, view);
     put_stats(p, view);
     if (put_spaces(p, view))
         page_render(p, 200, "admin", view);

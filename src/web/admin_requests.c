@@ -10,7 +10,7 @@
 
 #define PAGE_ROWS 50
 /* Rows that a filter without an index looks at before it asks whether to go on. */
-#define SEARCHED_ROWS 100000
+#define SEARCHED_ROWS 20000
 
 #define POISONED "poisoned"
 

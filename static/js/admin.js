@@ -6,6 +6,7 @@ import { onConnection, subscribe } from './socket.js';
 
 const tiles = document.getElementById('tiles');
 const plots = [];
+const WARNINGS_MS = 15000;
 
 function showStats(stats) {
     for (const node of tiles.querySelectorAll('[data-value]')) {
@@ -15,6 +16,12 @@ function showStats(stats) {
     }
     for (const { plot, keys } of plots)
         plot.push(...keys.map((key) => stats[key] ?? 0));
+}
+
+/* What the server knows to warn of, as long as somebody looks. */
+function renewWarnings() {
+    if (!document.hidden && !document.getElementById('warnings').contains(document.activeElement))
+        refresh('#warnings').catch(() => {});
 }
 
 function latency(ms) {
@@ -31,6 +38,7 @@ if (tiles) {
             setText(node, latency(Number(node.textContent)));
     subscribe('admin', { state: showStats, event: showStats });
     onConnection((up) => tiles.classList.toggle('stale', !up));
+    setInterval(renewWarnings, WARNINGS_MS);
 }
 
 function showSpace(s) {

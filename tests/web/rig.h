@@ -35,6 +35,7 @@
 struct app {
     struct store *store;
     struct limits limits;
+    const char *trouble;
     pthread_mutex_t lock; /* of all below */
     enum err answer[CMD__MAX];
     void (*fill[CMD__MAX])(struct reply *reply); /* NULL = nothing to add */
@@ -58,6 +59,11 @@ enum err app_call(struct app *a, struct command *cmd, uint64_t timeout_ms, struc
 struct store *app_store(struct app *a)
 {
     return a->store;
+}
+
+const char *app_store_trouble(const struct app *a)
+{
+    return a->trouble;
 }
 
 struct limits app_limits_copy(struct app *a)

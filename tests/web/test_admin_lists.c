@@ -34,6 +34,16 @@ static void attempt_of(struct rig *r, struct uuid id, uint32_t attempt, const ch
     rig_save(r, c);
 }
 
+static void lost_of(struct rig *r, struct uuid id)
+{
+    struct change *c = change_new(CHANGE_REQUEST_QUEUED);
+    c->id = id;
+    c->lost = 1;
+    c->at_ms = T0 + 500;
+    (void)str_copy(c->code, sizeof c->code, STR("app_lost"));
+    rig_save(r, c);
+}
+
 static void final_of(struct rig *r, struct uuid id, const char *code)
 {
     struct change *c = change_new(CHANGE_REQUEST_FINAL);
@@ -200,16 +210,49 @@ static void what_was_set_aside_shows_its_history(void **state)
     struct asker a = ada(r);
     struct uuid id = request_of(r, r->eve, "eve", "", REQUEST_PROCESSING);
     attempt_of(r, id, 1, "bad-app 1.0, 192.0.2.1");
+    lost_of(r, id);
     attempt_of(r, id, 2, "worse-app 2.0, 192.0.2.2");
     final_of(r, id, "poisoned");
     assert_int_equal(get(r, "/admin/requests?code=poisoned", &a), 200);
     assert_int_equal(count(r, REQUEST_ROW), 1);
     assert_has(r, "bad-app 1.0, 192.0.2.1");
+    assert_has(r, "<b>the app was lost</b>");
     assert_has(r, "worse-app 2.0, 192.0.2.2");
+    assert_has(r, "<b>set aside</b>");
     assert_has(r, "<details open>");
     assert_int_equal(get(r, "/admin/requests", &a), 200);
     assert_has(r, "bad-app 1.0, 192.0.2.1");
     assert_has_not(r, "<details open>");
+}
+
+static void the_overview_warns_of_what_was_set_aside_today(void **state)
+{
+    struct rig *r = *state;
+    struct asker a = ada(r);
+    struct now now = clock_now();
+    final_of(r, request_of(r, r->eve, "eve", "", REQUEST_PROCESSING), "poisoned");
+    assert_int_equal(get(r, "/admin/", &a), 200);
+    assert_has_not(r, "Look at them"); /* it was long ago */
+    struct change *c = change_new(CHANGE_REQUEST_FINAL);
+    c->id = request_of(r, r->eve, "eve", "", REQUEST_PROCESSING);
+    c->status = REQUEST_FAILED;
+    c->at_ms = now.wall_ms - 3600000;
+    (void)str_copy(c->code, sizeof c->code, STR("poisoned"));
+    rig_save(r, c);
+    assert_int_equal(get(r, "/admin/", &a), 200);
+    assert_has(r, "lost their connection with them: 1.");
+    assert_has(r, "href=\"/admin/requests?code=poisoned\"");
+}
+
+static void the_overview_warns_of_a_failing_disk(void **state)
+{
+    struct rig *r = *state;
+    struct asker a = ada(r);
+    assert_int_equal(get(r, "/admin/", &a), 200);
+    assert_has_not(r, "Nothing can be saved");
+    r->app.trouble = "the disk is <full>";
+    assert_int_equal(get(r, "/admin/", &a), 200);
+    assert_has(r, "Nothing can be saved at the moment: the disk is &lt;full&gt;.");
 }
 
 /* ---- one request ---- */
@@ -397,6 +440,8 @@ int main(void)
         RIG_TEST(what_cannot_be_filtered_by_is_said),
         RIG_TEST(pages_of_requests_meet_and_keep_the_filter),
         RIG_TEST(what_was_set_aside_shows_its_history),
+        RIG_TEST(the_overview_warns_of_what_was_set_aside_today),
+        RIG_TEST(the_overview_warns_of_a_failing_disk),
         RIG_TEST(a_look_is_written_down_before_it_is_shown),
         RIG_TEST(ones_own_request_is_nobodys_business),
         RIG_TEST(an_admin_is_led_from_anothers_page_to_the_admins_page),
