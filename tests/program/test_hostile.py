@@ -1,5 +1,6 @@
 """Slow, silent and greedy peers, in their short form: a hundred of each kind against limits that are short. Nobody else
 notices, each is dropped, and descriptors and memory are back where they were. The long form is tests/torture/slow_peers.py."""
+import json
 import os
 import pathlib
 import resource
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from edge_fixture import PING, TEXT, close_frame, frame
+from edge_fixture import CLOSE, PING, TEXT, close_frame, frame
 from hostile_fixture import Crowd, Held, Others, connect, connect_tab, outlast
 from relay import Person, relay_fixture, running_relay, until
 
@@ -137,6 +138,29 @@ def test_askers_that_do_not_listen(r, others):
         c.sent += c.sock.send(ask[c.sent % len(ask) :])
 
     attack(r, others, clients, drip, reads=False)
+
+
+def test_app_that_stops_reading_is_dropped_and_its_requests_go_to_the_next():
+    with running_relay(limits={"app_unsent_bytes": 200000, "body_idle_ms": 400, "grace_ms": 100}) as relay:
+        space, tab = relay.space(), relay.ann.tab()
+        with connect(relay, receive=4096) as app:
+            app.upgrade("/ws/app")
+            register = {"type": "register", "space_name": space.name, "token": space.token, "concurrency": 50}
+            app.send(frame(TEXT, json.dumps(register)))
+            assert json.loads(app.message()[1])["success"]
+            asked = [tab.ask(space, {"prompt": "x" * 50000}) for _ in range(50)]
+            ids = [m["request_id"] for m in asked if m["type"] == "submitted"]
+            assert {m.get("code") for m in asked} <= {None, "app_disconnected"}
+            until(lambda: tab.sync() or "spacerelay_app_sockets 0\n" in relay.stranger().get("/metrics").text)
+            code = None
+            while code is None:  # what it does take ends with the reason
+                opcode, payload = app.message()
+                code = int.from_bytes(payload[:2], "big") if opcode == CLOSE else None
+            assert code == 4008
+        other = space.app(concurrency=50)
+        for _ in ids:
+            assert other.result(other.take())["accepted"]
+        assert {tab.outcome(id)["status"] for id in ids} == {"completed"}
 
 
 # ---- descriptors ----
