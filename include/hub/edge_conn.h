@@ -40,9 +40,10 @@ struct edge {
     struct inner *inner; /* NULL until edge_set_inner */
     struct buf scratch;  /* heads of replies, frames: never kept over a call */
     struct edge_stats stats;
-    struct list paging;  /* connections that are being sent a page, oldest first */
-    uint64_t page_bytes; /* of all pages that are being received or sent */
-    int64_t date_s;      /* of date */
+    struct list paging;    /* connections that are being sent a page, oldest first */
+    uint64_t page_bytes;   /* of all pages that are being received or sent */
+    uint64_t pages_say_ms; /* not before */
+    int64_t date_s;        /* of date */
     char date[HTTP_DATE_BYTES];
     bool draining;
 };

@@ -10,6 +10,8 @@
 
 #define PAUSE_BYTES   (64 * 1024) /* unused input, beyond a head, at which reading pauses */
 #define LINGER_MS     2000        /* silence of a client that has been sent everything */
+#define PAGES_SAY_MS  60000       /* that they are too many is said at most so often */
+#define PAGE_FAIR_MS  1000        /* so long the pace of who takes a page says nothing */
 #define LINGER_MAX_MS 30000       /* and for one that goes on sending */
 #define HALF_CLOSE_MS 1000 /* a client that sends no more may still wait for its reply so long */
 
@@ -64,12 +66,15 @@ void edge_conn_page(struct edge_conn *c, size_t bytes)
     stream_notify(&c->stream, 0);
 }
 
+/* Of those that have had time to take something; when nobody has, the oldest. */
 static struct edge_conn *slowest_page(struct edge *e, uint64_t now)
 {
-    struct edge_conn *slowest = NULL;
+    struct edge_conn *slowest = CONTAINER_OF(list_first(&e->paging), struct edge_conn, paging);
     uint64_t least = UINT64_MAX;
     LIST_EACH (&e->paging, it) {
         struct edge_conn *c = CONTAINER_OF(it, struct edge_conn, paging);
+        if (now - c->page_ms < PAGE_FAIR_MS)
+            break; /* the others are younger still */
         uint64_t pace = (c->stream.sent - c->page_sent) * 1000 / (now - c->page_ms + 1);
         if (pace < least) {
             least = pace;
@@ -83,9 +88,11 @@ void edge_pages_shed(struct edge *e)
 {
     uint64_t now = timers_now(&e->timers);
     while (e->page_bytes > e->config.limits->inner_total_bytes && !list_empty(&e->paging)) {
-        struct edge_conn *c = slowest_page(e, now);
-        log_warn("edge", "pages fill their memory: dropping the slowest of their readers");
-        edge_conn_drop(c);
+        if (now >= e->pages_say_ms) {
+            log_warn("edge", "pages fill their memory: dropping the slowest of their readers");
+            e->pages_say_ms = now + PAGES_SAY_MS;
+        }
+        edge_conn_drop(slowest_page(e, now));
     }
 }
 

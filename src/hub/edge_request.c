@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define UNSENT_BYTES                                                                               \
-    (64 * 1024)         /* replies that may wait while the next pipelined request is taken */
+    (16 * 1024)         /* replies that may wait while the next pipelined request is taken */
 #define COPY_BYTES 4096 /* more than this behind a head: the head is copied, not the rest */
 
 void edge_request_refuse(struct edge_conn *c, unsigned status, const char *why, const char *headers)

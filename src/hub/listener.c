@@ -20,7 +20,7 @@
 #define SAY_MS              60000 /* which is said at most so often */
 #define BACKLOG             4096
 #define PORT_TRIES          20
-#define KERNEL_UNSENT_BYTES (128 * 1024)
+#define KERNEL_UNSENT_BYTES (64 * 1024)
 
 struct listener {
     struct list node;

@@ -502,6 +502,26 @@ def test_slowest_reader_is_dropped_when_pages_fill_their_memory(pages):
     steady.sock.close()
 
 
+@pytest.mark.parametrize("pages", [(2, {"inner_total_bytes": 1 << 20})], indirect=True)
+def test_newest_reader_is_not_taken_for_the_slowest(pages):
+    """One that gets its page in this very turn has taken nothing of it yet."""
+    edge, web = pages
+    stuck, page = edge.connect(small=True), b"p" * 60000
+    stuck.send("GET /page/stuck HTTP/1.1\r\nHost: a\r\n\r\n")
+    web.next().reply(b"s" * ((1 << 20) - 90000))
+    edge.wait_for(lambda e: e.stats()["unsent_bytes"] > 0)
+    clients = [ask(edge), ask(edge)]
+    hops = [web.next(), web.next()]
+    edge.process.send_signal(signal.SIGSTOP)
+    for hop in hops:
+        hop.reply(page)
+    edge.process.send_signal(signal.SIGCONT)
+    for c in clients:
+        finish(c, 200, page)
+    with pytest.raises((EOFError, ConnectionError)):
+        stuck.reply()
+
+
 def test_drain_lets_pages_finish(pages):
     edge, web = pages
     c, socket_client = ask(edge), edge.connect()

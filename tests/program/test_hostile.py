@@ -15,6 +15,7 @@ from hostile_fixture import Crowd, Held, Others, connect, connect_tab, outlast
 from relay import Person, relay_fixture, running_relay, until
 
 MANY = 100
+STOP_S = float(os.environ.get("STOP_S", 5))
 FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
 server, r = relay_fixture("server", limits={
     "head_ms": 400, "body_idle_ms": 400, "pace_window_ms": 400, "keep_alive_ms": 400, "message_idle_ms": 400,
@@ -230,7 +231,7 @@ def test_nobody_is_dropped_for_the_time_the_process_was_stopped():
         half.send(text[:9])
         tab.sync()
         relay.process.send_signal(signal.SIGSTOP)
-        time.sleep(5)  # nothing can be waited for: this is the length of the stop
+        time.sleep(STOP_S)  # nothing can be waited for: this is the length of the stop
         relay.process.send_signal(signal.SIGCONT)
         half.send(text[9:])
         opcode, _ = half.message()
