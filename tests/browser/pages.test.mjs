@@ -32,7 +32,9 @@ before(async () => {
     paths = [
         ...anonymous, '/', '/spaces/demo', `/spaces/${encodeURIComponent(LONG.slice(0, 64))}`, '/requests', '/requests?status=failed',
         `/requests/${id}`, '/account', '/admin/', '/admin/spaces', '/admin/space/add', lonely,
-        `/admin/space/edit/${world.spaceId}`, '/admin/users', '/admin/settings',
+        `/admin/space/edit/${world.spaceId}`, '/admin/users', '/admin/settings', '/admin/requests', '/admin/requests?code=poisoned',
+        `/admin/requests?person=${LONG.slice(0, 32)}&from=${LONG.slice(0, 35)}`, `/admin/requests/${id}`, '/admin/audit',
+        '/admin/audit?action=space.add&until=x',
     ];
 });
 

@@ -1,7 +1,7 @@
 // A relay with an empty data folder of its own on a free port, and apps for it. Everything is ended by process id.
 
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -67,10 +67,12 @@ class Program {
 }
 
 export class Relay {
-    static async start(options = []) {
+    /** options: of `serve`; limits: {name: number}. */
+    static async start(options = [], limits = {}) {
         const relay = new Relay();
         relay.data = await mkdtemp(join(tmpdir(), 'spacerelay-browser-'));
-        relay.options = options;
+        await writeFile(`${relay.data}.limits`, Object.entries(limits).map(([name, n]) => `${name} = ${n}\n`).join(''));
+        relay.options = [...options, '--limits', `${relay.data}.limits`];
         relay.apps = new Set();
         try {
             await relay.serve('127.0.0.1:0');
@@ -106,5 +108,6 @@ export class Relay {
             await app.stop('SIGKILL');
         await this.program.stop();
         await rm(this.data, { recursive: true, force: true });
+        await rm(`${this.data}.limits`, { force: true });
     }
 }

@@ -4,10 +4,10 @@ import { Person, launch } from './person.mjs';
 import { Relay } from './relay.mjs';
 
 export class World {
-    static async open() {
+    static async open(limits) {
         const world = new World();
         try {
-            await world.#prepare();
+            await world.#prepare(limits);
         } catch (error) {
             await world.end();
             throw error;
@@ -15,8 +15,8 @@ export class World {
         return world;
     }
 
-    async #prepare() {
-        this.relay = await Relay.start();
+    async #prepare(limits) {
+        this.relay = await Relay.start([], limits);
         this.browser = await launch();
         this.admin = await this.person();
         await this.admin.setUp();
