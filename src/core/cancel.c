@@ -65,13 +65,17 @@ void cancel_command(struct relay *r, const struct event *e)
     cancel(r, q, 0, e->ticket, STR(""));
 }
 
-/* The request is not in memory, so it is finished or there is none. */
+/* The request was not in memory, so it is finished or there is none; or it was just being accepted.
+ */
 void cancel_loaded(struct relay *r, const struct load *l, enum err err,
                    const struct request_record *rec)
 {
     bool theirs = !err && (rec->user_key == l->who.user_key || person_is_admin(r, l->who.user_key));
-    struct str ref = str_of(l->ref);
-    if (theirs)
+    struct str ref = relay_text(r, "%s", l->ref);
+    struct request *q = request_find(r, l->request_id);
+    if (q && theirs)
+        cancel(r, q, l->conn, 0, ref);
+    else if (theirs)
         send_client_error(r, l->conn, ref, ERR_ALREADY_FINAL,
                           STR("The request is finished already"), 0);
     else if (err == ERR_STORE_UNAVAILABLE)

@@ -306,6 +306,21 @@ static void who_cancels_over_and_over_while_it_is_being_saved_is_told_to_wait(vo
     assert_int_equal(lines, 64);
 }
 
+static void a_cancel_is_not_told_too_late_when_the_request_is_just_being_accepted(void **state)
+{
+    struct rig *t = *state;
+    add_space(t, "patient", (struct space_record){.queue_offline = true});
+    t->hold = true;
+    submit_to(t, "ann", "patient", "{}", "s");
+    person_says(t, "ann",
+                (struct client_msg){.kind = CLIENT_MSG_CANCEL,
+                                    .request_id = request(t, 1),
+                                    .ref = STR("a ref that outlives its question")});
+    release(t);
+    expect(t, "person 101: submitted r1 at 1, ref s",
+           "person 101: cancelled r1, ref a ref that outlives its question");
+}
+
 static void pages_cancel_by_command(void **state)
 {
     struct rig *t = *state;
@@ -345,6 +360,7 @@ int main(void)
         RIG_TEST(an_app_that_comes_back_during_the_cancel_is_told),
         RIG_TEST(usage_that_could_not_be_saved_is_tried_again),
         RIG_TEST(who_cancels_over_and_over_while_it_is_being_saved_is_told_to_wait),
+        RIG_TEST(a_cancel_is_not_told_too_late_when_the_request_is_just_being_accepted),
         RIG_TEST(pages_cancel_by_command),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
