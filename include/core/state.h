@@ -214,7 +214,7 @@ struct save {
 struct sure {
     struct timer timer;
     struct list link;
-    enum change_kind kind; /* SESSION_END (key) or REQUEST_USAGE (id, usage) */
+    enum change_kind kind; /* SESSION_END or KEYS_EXPIRED (key), or REQUEST_USAGE (id, usage) */
     int64_t key;
     struct uuid id;
     struct bytes *usage;

@@ -29,7 +29,7 @@ static void forget(struct relay *r, struct idempotency *k)
     free(k);
 }
 
-struct idempotency *idempotency_find(struct relay *r, const struct person *p, struct str name)
+static struct idempotency *find(struct relay *r, const struct person *p, struct str name)
 {
     char key[sizeof p->key + IDEMPOTENCY_KEY_BYTES];
     struct idempotency *k;
@@ -37,19 +37,27 @@ struct idempotency *idempotency_find(struct relay *r, const struct person *p, st
     memcpy(key, &p->key, sizeof p->key);
     memcpy(key + sizeof p->key, name.p, name.n);
     HASH_FIND(hh, r->keys, key, sizeof p->key + name.n, k);
+    return k;
+}
+
+struct idempotency *idempotency_find(struct relay *r, const struct person *p, struct str name)
+{
+    struct idempotency *k = find(r, p, name);
     return k && (k->accepting || !too_old(r, k)) ? k : NULL;
 }
 
-/* An older one of the same name is free again, or this would not be made. */
+/* The rows up to that one's go: keys grow old in the order of their requests. */
+static void forget_rows(struct relay *r, int64_t request_key)
+{
+    save_surely(r, CHANGE_KEYS_EXPIRED, request_key, (struct uuid){{0}}, STR(""));
+}
+
 static struct idempotency *make(struct relay *r, struct person *p, struct str name)
 {
-    struct idempotency *k = xcalloc(1, sizeof *k + sizeof p->key + name.n), *before;
+    struct idempotency *k = xcalloc(1, sizeof *k + sizeof p->key + name.n);
     k->key_bytes = sizeof p->key + name.n;
     memcpy(k->key, &p->key, sizeof p->key);
     memcpy(k->key + sizeof p->key, name.p, name.n);
-    HASH_FIND(hh, r->keys, k->key, k->key_bytes, before);
-    if (before)
-        forget(r, before);
     k->person = p;
     list_push_back(&p->keys, &k->of_person);
     p->key_count++;
@@ -66,6 +74,11 @@ static void watch_age(struct relay *r, uint64_t in_ms)
 
 void idempotency_take(struct relay *r, struct request *q, struct str name, const struct hash *hash)
 {
+    struct idempotency *old = find(r, q->person, name);
+    if (old) { /* its time is over */
+        forget_rows(r, uuid_key(old->request_id));
+        forget(r, old);
+    }
     struct idempotency *k = make(r, q->person, name);
     k->request_id = q->rec.id;
     k->space_key = q->space->key;
@@ -112,8 +125,6 @@ uint64_t idempotency_wait(struct relay *r, const struct person *p)
 
 /* ---- growing old ---- */
 
-/* The rows go with the newest key that is forgotten here: none of theirs is later. When that cannot
- * be saved the next step's range covers them, and after a start they are forgotten anew. */
 void keys_timer_fired(struct relay *r, struct timer *t)
 {
     (void)t;
@@ -125,11 +136,8 @@ void keys_timer_fired(struct relay *r, struct timer *t)
         forget(r, k);
         count++;
     }
-    if (count) {
-        struct change *c = change_new(CHANGE_KEYS_EXPIRED);
-        c->key = newest;
-        save_start(r, c, NULL);
-    }
+    if (count)
+        forget_rows(r, newest);
     if (oldest(r))
         watch_age(r, count == PRUNE_STEP ? PRUNE_NEXT_MS : PRUNE_EVERY_MS);
 }
@@ -141,6 +149,9 @@ void idempotency_restore(struct relay *r, const struct idempotency_record *rec)
     struct person *p = person_by_key(r, rec->user_key);
     if (!p)
         return;
+    struct idempotency *before = find(r, p, str_of(rec->name));
+    if (before) /* its time was over when the name was taken again */
+        forget(r, before);
     struct idempotency *k = make(r, p, str_of(rec->name));
     k->request_id = rec->request_id;
     k->space_key = rec->space_key;

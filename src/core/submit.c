@@ -69,10 +69,13 @@ static void note_submit(struct relay *r, struct person *p, struct space *s)
 }
 
 /* It was not accepted after all, and does not count. */
-static void take_note_back(struct relay *r, struct person *p, struct space *s)
+static void take_note_back(struct relay *r, const struct request *q)
 {
+    struct person *p = q->person;
+    struct standing *st = space_standing(r, q->space, p->key);
     uint64_t step = rate_step_us(r);
-    space_standing(r, s, p->key)->submitted = false;
+    if (st->last_submit_ms == q->accepted_ms)
+        st->submitted = false;
     p->rate_full_us -= p->rate_full_us > step ? step : p->rate_full_us;
 }
 
@@ -194,7 +197,7 @@ static bool repeated(struct relay *r, const struct wish *w)
 
 static void accept_failed(struct relay *r, struct request *q)
 {
-    take_note_back(r, q->person, q->space);
+    take_note_back(r, q);
     if (q->app)
         lease_detach(r, q);
     waiters_answer(r, q, ERR_STORE_UNAVAILABLE,

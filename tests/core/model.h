@@ -7,11 +7,25 @@
 
 #define MODEL_APPS 12
 
+struct wish;
+
 /* A request as its people and apps know it. */
 struct known {
     bool submitted;  /* acknowledged to its person */
-    uint64_t holder; /* the connection that works on it; 0 = none */
+    bool shown_over; /* its final event has been published since the start */
+    int64_t user_key, space_key, accepted_ms;
+    unsigned run;     /* the start of the relay under which it was accepted */
+    uint64_t holder;  /* the connection that works on it; 0 = none */
+    uint64_t lingers; /* the connection whose slot it takes though it has ended; 0 = none */
+    uint64_t lingers_until_ms;
     uint32_t attempt;
+    char instance[8]; /* of the app that had it last, under the start held_run */
+    unsigned held_run;
+    uint32_t tries;    /* attempts that reached an app, but for those that a stop cost */
+    uint32_t tried;    /* the newest of them */
+    bool interrupted;  /* by a stop: counts again when its app resumes it */
+    uint64_t heard_ms; /* from its app */
+    bool timed_out;
     struct bytes *told; /* the result that was acknowledged */
     struct bytes *sent; /* the newest result that an app has sent */
     struct buf text;    /* as published since the attempt began */
@@ -20,6 +34,9 @@ struct known {
 /* An inference app, which outlives its connections. */
 struct mock {
     uint64_t conn; /* 0 = away */
+    struct uuid connection_id;
+    bool registered, drained;
+    size_t may_still; /* attempts that were on their way to its space when it was drained */
     const char *space;
     char instance[8];
     uint32_t concurrency, prefetch;
@@ -32,6 +49,9 @@ struct model {
     size_t count;
     struct mock apps[MODEL_APPS];
     uint64_t next_conn, seed;
+    unsigned run;
+    struct wish *wishes;
+    size_t wish_count, wish_cap;
 };
 
 static inline struct known *model_known(struct rig *t, struct uuid id)
@@ -54,6 +74,7 @@ static inline void model_release(struct model *m)
         buf_release(&m->known[i].text);
     }
     free(m->known);
+    free(m->wishes);
 }
 
 static inline struct mock *model_app(struct model *m, uint64_t conn)
@@ -64,15 +85,67 @@ static inline struct mock *model_app(struct model *m, uint64_t conn)
     return NULL;
 }
 
+static inline struct mock model_away(const struct mock *a)
+{
+    struct mock away = *a;
+    away.conn = 0;
+    away.registered = away.drained = false;
+    return away;
+}
+
 /* The connection is no more; what it held waits or goes back. */
 static inline void model_disconnected(struct model *m, uint64_t conn)
 {
     struct mock *a = model_app(m, conn);
     if (a)
-        a->conn = 0;
-    for (size_t i = 0; i < m->count; i++)
+        *a = model_away(a);
+    for (size_t i = 0; i < m->count; i++) {
         if (m->known[i].holder == conn)
             m->known[i].holder = 0;
+        if (m->known[i].lingers == conn)
+            m->known[i].lingers = 0;
+    }
+}
+
+/* It has been told to take nothing new, or has said so itself. */
+static inline void model_drained(struct rig *t, struct mock *a)
+{
+    if (a->drained)
+        return;
+    a->drained = true;
+    a->may_still = 0;
+    for (size_t i = 0; i < t->ask_count; i++)
+        a->may_still += t->asks[i].change && t->asks[i].change->attempt &&
+                        (t->asks[i].change->kind == CHANGE_REQUEST_ATTEMPT ||
+                         t->asks[i].change->kind == CHANGE_REQUEST_NEW);
+}
+
+static inline const struct space_record *model_space(const struct rig *t, int64_t key)
+{
+    for (size_t i = 0; i < t->disk.space_count; i++)
+        if (uuid_key(t->disk.spaces[i].id) == key)
+            return &t->disk.spaces[i];
+    fail_msg("no such space");
+    return NULL;
+}
+
+static inline size_t model_capacity(const struct model *m)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < MODEL_APPS; i++)
+        n += m->apps[i].concurrency + m->apps[i].prefetch;
+    return n;
+}
+
+/* The change by which a request is being saved for the first time; NULL = it is not. */
+static inline const struct change *model_asked_new(const struct rig *t, struct uuid id)
+{
+    for (size_t i = 0; i < t->ask_count; i++) {
+        const struct change *c = t->asks[i].change;
+        if (c && c->kind == CHANGE_REQUEST_NEW && uuid_eq(c->request->id, id))
+            return c;
+    }
+    return NULL;
 }
 
 static inline bool model_asked(const struct rig *t, struct uuid id)
@@ -104,6 +177,20 @@ static inline size_t model_before_count(struct rig *t, const struct request_reco
     return n;
 }
 
+/* Somebody who was before q is on the way back to the queue. */
+static inline bool model_overtakes(struct rig *t, const struct request_record *q)
+{
+    for (size_t i = 0; i < t->ask_count; i++) {
+        const struct change *c = t->asks[i].change;
+        if (!c || c->kind != CHANGE_REQUEST_QUEUED)
+            continue;
+        const struct request_record *x = &disk_request(&t->disk, c->id)->rec;
+        if (x->space_key == q->space_key && model_before(x, q))
+            return true;
+    }
+    return false;
+}
+
 /* In a removed space nobody has a place any more. */
 static inline void model_check_position(struct rig *t, const struct request_record *q,
                                         uint64_t position)
@@ -132,12 +219,33 @@ static inline void model_drop(struct mock *a, struct uuid id)
     a->held_count = kept;
 }
 
-static inline size_t model_working(struct model *m, uint64_t conn)
+/* Slots taken: also by what has ended while the app has not said so. */
+static inline size_t model_working(const struct rig *t, uint64_t conn)
 {
+    const struct model *m = t->watch_ctx;
     size_t n = 0;
-    for (size_t i = 0; i < m->count; i++)
-        n += m->known[i].holder == conn;
+    for (size_t i = 0; i < m->count; i++) {
+        const struct known *k = &m->known[i];
+        n += k->holder == conn || (k->lingers == conn && t->now.mono_ms < k->lingers_until_ms);
+    }
     return n;
+}
+
+static inline void model_has(const struct rig *t, struct known *k, const struct mock *a)
+{
+    const struct model *m = t->watch_ctx;
+    memcpy(k->instance, a->instance, sizeof k->instance);
+    k->held_run = m->run;
+    k->timed_out = false;
+    k->heard_ms = t->now.mono_ms;
+}
+
+/* What an app says about its own lease shows that it lives. */
+static inline void model_heard(struct rig *t, uint64_t conn, struct lease_ref l)
+{
+    struct known *k = uuid_is_nil(l.request_id) ? NULL : model_known(t, l.request_id);
+    if (k && k->holder == conn && k->attempt == l.attempt)
+        k->heard_ms = t->now.mono_ms;
 }
 
 static inline void model_handed_out(struct rig *t, uint64_t conn, struct lease_ref l)
@@ -152,11 +260,24 @@ static inline void model_handed_out(struct rig *t, uint64_t conn, struct lease_r
     assert_int_equal(rec->status, REQUEST_PROCESSING); /* saved before it was sent */
     assert_int_equal(rec->attempt, l.attempt);
     k->holder = conn;
-    k->attempt = l.attempt;
+    k->attempt = k->tried = l.attempt;
+    k->tries++;
+    k->interrupted = false;
+    model_has(t, k, a);
     buf_clear(&k->text);
     model_drop(a, l.request_id);
     model_hold(t, conn, l);
-    assert_true(model_working(m, conn) <= a->concurrency + a->prefetch);
+    assert_true(model_working(t, conn) <= a->concurrency + a->prefetch);
+    if (a->drained)
+        assert_true(a->may_still-- > 0);
+}
+
+static inline size_t model_connected(const struct model *m, const char *space_name)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < MODEL_APPS; i++)
+        n += m->apps[i].registered && !strcmp(m->apps[i].space, space_name);
+    return n;
 }
 
 static inline void model_registered(struct rig *t, uint64_t conn, const struct app_out *out)
@@ -164,15 +285,25 @@ static inline void model_registered(struct rig *t, uint64_t conn, const struct a
     struct model *m = t->watch_ctx;
     struct mock *a = model_app(m, conn);
     a->held_count = 0;
+    a->drained = false;
+    a->registered = true;
+    a->connection_id = out->connection_id;
+    assert_true(model_connected(m, a->space) <= space(t, a->space)->max_apps);
     for (size_t i = 0; i < out->resumed_count; i++) {
         struct known *k = model_known(t, out->resumed[i].lease.request_id);
         assert_int_equal(k->holder, 0);
         assert_int_equal(k->attempt, out->resumed[i].lease.attempt);
         assert_int_equal(k->text.len, out->resumed[i].text_bytes);
+        if (k->held_run == m->run)
+            assert_string_equal(k->instance, a->instance); /* its own */
         k->holder = conn;
+        k->tries += k->interrupted || k->tried != k->attempt;
+        k->tried = k->attempt;
+        k->interrupted = false;
+        model_has(t, k, a);
         model_hold(t, conn, out->resumed[i].lease);
     }
-    assert_true(model_working(m, conn) <= a->concurrency + a->prefetch);
+    assert_true(model_working(t, conn) <= a->concurrency + a->prefetch);
 }
 
 /* What is acknowledged is on disk, and it is what the app sent. */
@@ -218,28 +349,49 @@ static inline void model_app_send(struct rig *t, const struct effect *e)
         assert_true(
             request_status_final(disk_request(&t->disk, out->lease.request_id)->rec.status));
         k->holder = 0;
+        k->lingers = e->conn;
+        k->lingers_until_ms = t->now.mono_ms + t->limits.cancel_wait_ms;
     }
 }
 
-static inline void model_client_send(struct rig *t, const struct effect *e)
+/* The app has stopped: it says something final about what has ended for people already. */
+static inline void model_stopped(struct known *k, uint64_t conn, uint32_t attempt)
 {
-    const struct client_out *out = &e->client_out;
-    if (out->kind == CLIENT_OUT_SUBMITTED) {
-        struct disk_request *q = disk_request(&t->disk, out->request_id);
-        assert_non_null(q);
-        model_known(t, out->request_id)->submitted = true;
-        if (q->rec.status == REQUEST_QUEUED)
-            model_check_position(t, &q->rec, out->position);
-        else
-            assert_int_equal(out->position, 1); /* saved together with its first attempt */
+    if (k->lingers == conn && k->attempt == attempt)
+        k->lingers = 0;
+}
+
+#include "model_wishes.h"
+
+/* What is shown of a space equals a recount. */
+static inline void model_check_space(struct rig *t, const struct space_view *v)
+{
+    const struct model *m = t->watch_ctx;
+    uint32_t apps = 0, slots = 0, waiting = 0;
+    if (v->removed)
+        return;
+    for (size_t i = 0; i < MODEL_APPS; i++) {
+        bool here = m->apps[i].conn && m->apps[i].registered && !strcmp(m->apps[i].space, v->name);
+        apps += here;
+        slots += here ? m->apps[i].concurrency : 0;
     }
-    if (out->kind == CLIENT_OUT_CANCELLED)
-        assert_int_equal(disk_request(&t->disk, out->request_id)->rec.status, REQUEST_CANCELLED);
+    for (size_t i = 0; i < t->disk.request_count; i++) {
+        const struct request_record *x = &t->disk.requests[i].rec;
+        waiting += x->status == REQUEST_QUEUED && x->space_key == uuid_key(v->space_id) &&
+                   !model_asked(t, x->id);
+    }
+    assert_int_equal(v->apps, apps);
+    assert_int_equal(v->slots, slots);
+    assert_int_equal(v->queue_length, waiting);
+    assert_int_equal(v->connected, apps > 0);
+    assert_true(v->slots_free <= v->slots);
 }
 
 static inline void model_publish(struct rig *t, const struct effect *e)
 {
     const struct request_view *v = e->topic_event.request;
+    if (e->topic_event.kind == PUBLISH_SPACE)
+        model_check_space(t, e->topic_event.space);
     if (e->topic.kind != TOPIC_REQUEST)
         return;
     struct disk_request *q = disk_request(&t->disk, e->topic.id);
@@ -247,7 +399,10 @@ static inline void model_publish(struct rig *t, const struct effect *e)
     if (e->topic_event.kind == PUBLISH_DELTA) {
         buf_str_append(&k->text, v->text);
     } else if (e->topic_event.kind == PUBLISH_FINAL) {
+        assert_false(k->shown_over); /* once */
+        k->shown_over = true;
         assert_true(request_status_final(q->rec.status));
+        assert_true((v->fields & VIEW_FINISHED) && v->finished_ms == q->rec.finished_ms);
         assert_string_equal(request_status_name(v->status), request_status_name(q->rec.status));
         assert_true(str_eq(buf_str(&k->text), buf_str(&q->text)));
     } else if (e->topic_event.kind == PUBLISH_STATE && (v->fields & VIEW_POSITION)) {
@@ -257,14 +412,35 @@ static inline void model_publish(struct rig *t, const struct effect *e)
         buf_clear(&k->text);
 }
 
+/* Given up neither too early nor too late. */
+static inline void model_check_loss(struct rig *t, const struct change *c)
+{
+    struct known *k = model_known(t, c->id);
+    if (c->kind == CHANGE_REQUEST_QUEUED)
+        assert_true(c->lost < t->limits.poison_losses && c->lost <= k->tries);
+    else if (!strcmp(c->code, err_code(ERR_APP_LOST)))
+        assert_true(k->tries >= t->limits.max_attempts);
+    else if (!strcmp(c->code, err_code(ERR_POISONED)))
+        assert_true(k->tries >= t->limits.poison_losses);
+    else if (!strcmp(c->code, err_code(ERR_TIMEOUT))) {
+        assert_true(k->timed_out || t->now.mono_ms >= k->heard_ms + t->limits.request_timeout_ms);
+        k->timed_out = true; /* until it is saved */
+    }
+}
+
 static inline void model_save(struct rig *t, const struct change *c)
 {
     bool new = c->kind == CHANGE_REQUEST_NEW && c->attempt > 0;
+    if (c->kind == CHANGE_REQUEST_NEW)
+        model_accepted(t, c);
+    if (c->kind == CHANGE_REQUEST_QUEUED || c->kind == CHANGE_REQUEST_FINAL)
+        model_check_loss(t, c);
     if (c->kind != CHANGE_REQUEST_ATTEMPT && !new)
         return;
     const struct request_record *rec = new ? c->request : &disk_request(&t->disk, c->id)->rec;
     assert_int_equal(model_before_count(t, rec), 0); /* nobody is passed over */
-    assert_true(c->attempt - rec->waived <= t->limits.max_attempts);
+    assert_false(model_overtakes(t, rec));
+    assert_true(model_known(t, rec->id)->tries < t->limits.max_attempts);
 }
 
 static inline void model_watch(struct rig *t, const struct effect *e)
@@ -275,6 +451,8 @@ static inline void model_watch(struct rig *t, const struct effect *e)
         model_disconnected(t->watch_ctx, e->conn);
     else if (e->kind == EFFECT_CLIENT_SEND)
         model_client_send(t, e);
+    else if (e->kind == EFFECT_REPLY)
+        model_reply(t, e);
     else if (e->kind == EFFECT_PUBLISH)
         model_publish(t, e);
     else if (e->kind == EFFECT_SAVE)
@@ -285,11 +463,24 @@ static inline void model_watch(struct rig *t, const struct effect *e)
 static inline void model_restarted(struct rig *t)
 {
     struct model *m = t->watch_ctx;
+    m->run++;
     for (size_t i = 0; i < MODEL_APPS; i++)
-        m->apps[i].conn = 0;
+        m->apps[i] = model_away(&m->apps[i]);
+    for (size_t i = 0; i < m->wish_count; i++)
+        m->wishes[i].over = true; /* nobody hears of it any more */
     for (size_t i = 0; i < t->disk.request_count; i++) {
-        struct known *k = model_known(t, t->disk.requests[i].rec.id);
-        k->holder = 0;
+        const struct request_record *rec = &t->disk.requests[i].rec;
+        struct known *k = model_known(t, rec->id);
+        int64_t age_ms = t->now.wall_ms - uuid_ms(rec->id);
+        k->accepted_ms = (int64_t)t->now.mono_ms - (age_ms > 0 ? age_ms : 0);
+        k->user_key = rec->user_key;
+        k->space_key = rec->space_key;
+        k->holder = k->lingers = 0;
+        k->shown_over = false;
+        if (rec->status == REQUEST_PROCESSING && k->tried == rec->attempt && !k->interrupted) {
+            k->interrupted = true;
+            k->tries--;
+        }
         k->submitted = true; /* it is on disk, whether or not its person has heard */
         k->attempt = t->disk.requests[i].rec.attempt;
         buf_clear(&k->text);
