@@ -5,10 +5,10 @@
 #include "app/app.h"
 #include "app/mailbox.h"
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/secret.h"
 
 #include <pthread.h>
-#include <uthash.h>
 
 /* A command on its way to the core and back. Freed by whoever lets go of it last. */
 struct call {

@@ -7,5 +7,6 @@
 
 void *xcalloc(size_t count, size_t bytes);           /* zeroed */
 void *xrealloc(void *p, size_t count, size_t bytes); /* overflow-checked */
+_Noreturn void out_of_memory(void);                  /* says so and aborts */
 
 #endif

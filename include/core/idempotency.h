@@ -7,10 +7,9 @@
 #ifndef CORE_IDEMPOTENCY_H
 #define CORE_IDEMPOTENCY_H
 
+#include "base/hash.h"
 #include "base/list.h"
 #include "model/record.h"
-
-#include <uthash.h>
 
 struct person;
 struct relay;

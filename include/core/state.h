@@ -4,6 +4,7 @@
 #define CORE_STATE_H
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "core/idempotency.h"
@@ -16,9 +17,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-
-/* An out of memory inside uthash aborts, as xcalloc does. */
-#include <uthash.h>
 
 /* ---- people ---- */
 

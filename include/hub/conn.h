@@ -4,9 +4,8 @@
 #ifndef HUB_CONN_H
 #define HUB_CONN_H
 
+#include "base/hash.h"
 #include "hub/websocket.h"
-
-#include <uthash.h>
 
 struct hub;
 

@@ -8,14 +8,13 @@
 #ifndef HUB_EDGE_CONN_H
 #define HUB_EDGE_CONN_H
 
+#include "base/hash.h"
 #include "hub/edge.h"
 #include "hub/listener.h"
 #include "hub/pace.h"
 #include "hub/proxy.h"
 #include "hub/stream.h"
 #include "hub/timers.h"
-
-#include <uthash.h>
 
 struct inner;
 struct inner_conn;

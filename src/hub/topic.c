@@ -1,12 +1,11 @@
 #include "hub/topic.h"
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "codec/native.h"
 #include "codec/ws.h"
-
-#include <uthash.h>
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,4 +1,6 @@
-#include "base/alloc.h"
+/* A table for which there is no memory. */
+#define uthash_malloc(bytes) NULL
+#include "base/hash.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -75,12 +77,24 @@ static void realloc_beyond_memory(void)
     free(xrealloc(NULL, SIZE_MAX / 8, 4));
 }
 
+struct item {
+    int key;
+    UT_hash_handle hh;
+};
+
+static void table_beyond_memory(void)
+{
+    struct item *table = NULL, item = {.key = 1};
+    HASH_ADD_INT(table, key, &item);
+}
+
 static void being_out_of_memory_aborts(void **state)
 {
     (void)state;
     assert_true(aborts(calloc_beyond_memory));
     assert_true(aborts(realloc_whose_product_wraps_to_four));
     assert_true(aborts(realloc_beyond_memory));
+    assert_true(aborts(table_beyond_memory));
 }
 
 int main(void)

@@ -9,6 +9,7 @@ from test_crash import LIMITS, SEED, check_database, start_traffic, wait_until_e
 from traffic import Traffic
 
 FINISHED, WAITING, PEOPLE = 100000, 10000, 5
+PAD = "x" * 300
 
 
 def uuid_of(key):
@@ -36,19 +37,18 @@ def fill(relay, space):
         def rows():
             for i, key in enumerate(keys):
                 waits, name = i >= FINISHED, names[i % PEOPLE]
-                turn = 1 + (i - FINISHED) // PEOPLE if waits else 0
-                yield (key, uuid_of(key), space_key, people[name], name, "queued" if waits else "completed",
-                       int(not waits), 0, 0, turn, "", key >> 15, 0 if waits else key >> 15, 0 if waits else now)
+                row = {"key": key, "id": uuid_of(key), "space_key": space_key, "user_key": people[name],
+                       "username": name, "lost": 0, "waived": 0, "error_code": "", "created_ms": key >> 15,
+                       "prompt": f"prompt {i}", "payload": f'{{"prompt": "prompt {i}", "pad": "{PAD}"}}',
+                       "status": "completed", "attempt": 1, "turn": 0, "app": "an app", "attempt_ms": key >> 15,
+                       "started_ms": key >> 15, "finished_ms": now, "result": f'{{"text_output": "{PAD}"}}'}
+                if waits:
+                    row.update(status="queued", attempt=0, turn=1 + (i - FINISHED) // PEOPLE, app="", attempt_ms=0,
+                               started_ms=0, finished_ms=0, result=None)
+                yield row
 
-        marks = ", ".join("?" * 14)
-        db.executemany(f"INSERT INTO request VALUES ({marks})", rows())
-        pad = "x" * 300
-        db.executemany("INSERT INTO payload VALUES (?, ?, ?)",
-                       ((k, f"prompt {i}", f'{{"prompt": "prompt {i}", "pad": "{pad}"}}') for i, k in enumerate(keys)))
-        db.executemany("INSERT INTO result VALUES (?, NULL, NULL, ?)",
-                       ((k, f'{{"text_output": "{pad}"}}') for k in keys[:FINISHED]))
-        db.executemany("INSERT INTO attempt VALUES (?, 1, 'app', ?, ?, 'completed')",
-                       ((k, k >> 15, now) for k in keys[:FINISHED]))
+        columns = list(next(rows()))
+        db.executemany(f"INSERT INTO request ({', '.join(columns)}) VALUES (:{', :'.join(columns)})", rows())
     return [text_of(uuid_of(k)) for k in keys]
 
 
@@ -79,7 +79,7 @@ def test_a_start_with_many_requests_knows_them_all(filled):
     for i in (0, 7, WAITING - 1):
         state = tab.state(ids[FINISHED + i])
         assert (state["status"], state["position"]) == ("queued", i + 1)
-    assert tab.state(ids[0])["result"] == {"text_output": "x" * 300}
+    assert tab.state(ids[0])["result"] == {"text_output": PAD}
     assert f"prompt {FINISHED + WAITING - 1}" in relay.person(f"p{PEOPLE - 1}").get("/requests").text
     app = space.app(concurrency=1)
     for i in range(100):

@@ -159,6 +159,10 @@ class TrafficApp(Peer):
                                 "error": {"code": "cancelled", "message": "as you wish"}}
             await self.send(**self.kept[lease])
 
+    async def on_drain(self, m):
+        """The relay goes down, or an admin wants it: nothing new comes over this connection."""
+        self.traffic.soon(0.2, self.drop)
+
     async def on_result_ack(self, m):
         lease = (m["request_id"], m["attempt"])
         frame = self.kept.get(lease)
