@@ -42,7 +42,9 @@ struct edge {
     struct list paging;    /* connections that are being sent a page, oldest first */
     uint64_t page_bytes;   /* of all pages that are being received or sent */
     uint64_t pages_say_ms; /* not before */
-    int64_t date_s;        /* of date */
+    size_t crowd;          /* most connections since memory was last given back */
+    struct timer trim;
+    int64_t date_s; /* of date */
     char date[HTTP_DATE_BYTES];
     bool draining;
 };
@@ -109,6 +111,11 @@ struct exchange {
     "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
 
 #define EDGE_IN_BYTES (4 * 1024 * 1024) /* bound of edge_conn.in; reading pauses below */
+
+/* ---- edge.c ---- */
+
+/* A connection has gone. When a crowd has left, its memory goes back to the system soon. */
+void edge_crowd_left(struct edge *e);
 
 /* ---- edge_conn.c ---- */
 

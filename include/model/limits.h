@@ -40,7 +40,7 @@
     X(topic_bytes, 262144, 1024, 67108864, "bytes a topic keeps for those who come back")          \
     X(topics_idle_bytes, 67108864, 0, 1099511627776,                                               \
       "bytes that all topics without a watcher keep, the oldest go first")                         \
-    X(inner_waiting, 4096, 0, 65536, "page requests that wait for a web thread")                   \
+    X(inner_waiting, 16384, 0, 65536, "page requests that wait for a web thread")                  \
     X(inner_waiting_bytes, 67108864, 0, 4294967296, "their bytes, all together")                   \
     X(inner_reply_bytes, 33554432, 65536, 268435456, "one reply of the web threads")               \
     X(inner_total_bytes, 268435456, 65536, 4294967296, "all unsent replies of the web threads")    \

@@ -4,9 +4,12 @@
 #include "hub/inner.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #define SCRATCH_MAX    (1024 * 1024)
+#define CROWD          256
+#define TRIM_MS        1000
 #define SPARE_FILES    64 /* descriptors that clients never get: database, control socket, log */
 #define SPARE_A_THREAD 8  /* and more for each web thread: its link, its reader, files */
 
@@ -14,6 +17,21 @@ static size_t open_conns(void *ctx)
 {
     const struct edge *e = ctx;
     return e->stats.connections;
+}
+
+static void on_trim(struct timer *t)
+{
+    struct edge *e = CONTAINER_OF(t, struct edge, trim);
+    e->crowd = e->stats.connections;
+    malloc_trim(0);
+}
+
+/* glibc keeps what lies between two pieces in use: after 5,000 readers had been dropped the process
+ * held 90 MB for nothing. */
+void edge_crowd_left(struct edge *e)
+{
+    if (e->crowd >= CROWD && e->stats.connections < e->crowd / 4 && !heap_contains(&e->trim.node))
+        timers_set(&e->timers, &e->trim, timers_now(&e->timers) + TRIM_MS);
 }
 
 enum err edge_new(struct edge **out, const struct edge_config *config, struct buf *why)
@@ -39,6 +57,7 @@ enum err edge_new(struct edge **out, const struct edge_config *config, struct bu
     list_init(&edge->paging);
     buf_init(&edge->scratch, SCRATCH_MAX);
     timers_init(&edge->timers, config->base);
+    edge->trim.due = on_trim;
     stream_loop_init(&edge->streams, config->base);
     edge->listeners = listeners_new(
         config->base, &edge->timers,

@@ -328,6 +328,7 @@ static void on_released(void *owner)
     uncount_peer(c->edge, c);
     list_remove(&c->node);
     c->edge->stats.connections--;
+    edge_crowd_left(c->edge);
     buf_release(&c->in);
     websocket_free(c->ws);
     free(c);
@@ -373,6 +374,8 @@ void edge_conn_accept(void *ctx, int fd, struct address peer)
         return;
     }
     e->stats.connections++;
+    if (e->stats.connections > e->crowd)
+        e->crowd = e->stats.connections;
     list_push_back(&e->conns, &c->node);
     stream_init(&c->stream, &e->streams, fd, tls, false, &CALLS, c);
     edge_conn_set_state(c, tls ? EDGE_OPENING : EDGE_HEAD, e->config.limits->head_ms);

@@ -1,5 +1,6 @@
 """The edge and many, distant, proxied, encrypted or departing clients (tests/ws_echo.c)."""
 import json
+import pathlib
 import select
 import signal
 import socket
@@ -8,7 +9,7 @@ import subprocess
 
 import pytest
 
-from edge_fixture import BINARY, TEXT, close_frame, edge, frame, running_edge  # edge is a fixture
+from edge_fixture import BINARY, BUILD, TEXT, close_frame, edge, frame, running_edge  # edge is a fixture
 from test_edge_http import SMUGGLED, post
 
 
@@ -45,6 +46,29 @@ def test_accepting_goes_on_when_descriptors_were_short():
                 c.sock.close()
                 crowd.remove(c)
         assert served == 60
+
+
+def memory_kb(edge):
+    status = pathlib.Path(f"/proc/{edge.process.pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+
+
+def test_memory_goes_back_when_a_crowd_has_left_but_for_a_few():
+    """What they had lies between what the few have, and would be kept by the allocator."""
+    sanitized = "-asan" in str(BUILD) or "-tsan" in str(BUILD)  # keeps what was freed for a while
+    with running_edge() as e:
+        before, crowd = memory_kb(e), [e.connect(small=True) for _ in range(300)]
+        for i, c in enumerate(crowd):
+            c.upgrade()
+            c.send(frame(TEXT, f"!send {400000 + i}"))
+        e.wait_for(lambda e: e.stats()["unsent_bytes"] > 300 * 200000)
+        for i, c in enumerate(crowd):
+            if i % 30:
+                c.sock.close()
+        e.wait_for(lambda e: memory_kb(e) < before + (1 << 20 if sanitized else 30000))
+        for i in range(0, 300, 30):
+            crowd[i].expect_echo(TEXT, b"x" * (400000 + i))
+            crowd[i].sock.close()
 
 
 def own_address():
