@@ -169,6 +169,7 @@ struct request {
     struct app_conn *app;
     struct list lease_link; /* of the app, or of the space's orphans */
     bool timed;
+    bool inside;         /* waits inside its app: not timed, and no word about it has come */
     int64_t lease_token; /* the app it was leased to */
     char lease_instance[INSTANCE_BYTES];
     uint64_t heard_ms, dispatched_ms, accepted_ms;
@@ -367,6 +368,8 @@ void lease_take(struct relay *r, struct request *q, struct app_conn *a);
 void lease_attach(struct relay *r, struct request *q, struct app_conn *a);
 void lease_detach(struct relay *r, struct request *q);
 void lease_orphan(struct relay *r, struct request *q);
+void lease_inside(struct request *q);
+void lease_works(struct relay *r, struct request *q);
 void lease_linger(struct relay *r, struct request *q, const char *reason);
 void lease_timer_fired(struct relay *r, struct timer *t);
 void linger_end(struct relay *r, struct request *q);

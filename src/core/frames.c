@@ -50,6 +50,7 @@ static struct request *running(struct relay *r, struct app_conn *a, const struct
         return NULL;
     }
     q->heard_ms = r->now.mono_ms;
+    lease_works(r, q);
     return q->saving == SAVING_NOTHING && !q->end_wanted ? q : NULL;
 }
 

@@ -18,11 +18,27 @@ void lease_take(struct relay *r, struct request *q, struct app_conn *a)
     show_space_soon(r, a->space);
 }
 
+/* The app has more than it works on at a time: people see that this one has not begun. */
+void lease_inside(struct request *q)
+{
+    q->inside = !q->timed;
+}
+
+/* As far as can be known it works on this one now: it said so, or has room for it. */
+void lease_works(struct relay *r, struct request *q)
+{
+    if (!q->inside)
+        return;
+    q->inside = false;
+    show_state(r, q, 0, VIEW_REASON);
+}
+
 static void time_silence(struct relay *r, struct request *q)
 {
     q->timed = true;
     q->app->timed++;
     q->heard_ms = r->now.mono_ms;
+    lease_works(r, q);
     if (!q->end_wanted) /* then the timer is that of the next try */
         timer_set(r, &q->timer, q->heard_ms + r->limits.request_timeout_ms);
 }
@@ -46,6 +62,7 @@ static void unlink_lease(struct relay *r, struct request *q)
         a->first_idle = q->lease_link.next;
     list_remove(&q->lease_link);
     timer_stop(r, &q->timer);
+    q->inside = false;
     if (!a || !q->timed)
         return;
     q->timed = false;
@@ -78,6 +95,7 @@ void lease_detach(struct relay *r, struct request *q)
 /* Its connection is gone; it waits for the app to come back. */
 void lease_orphan(struct relay *r, struct request *q)
 {
+    lease_works(r, q); /* nobody knows any more */
     lease_detach(r, q);
     list_push_back(&q->space->orphans, &q->lease_link);
     uint64_t wait_ms = q->end_wanted ? r->limits.save_retry_ms : r->limits.grace_ms;

@@ -72,8 +72,9 @@ static void attempt_begins(struct relay *r, struct request *q)
         return;
     }
     lease_attach(r, q, q->app);
+    lease_inside(q);
     send_request(r, q);
-    show_state(r, q, VIEW_STATUS | VIEW_ATTEMPT | VIEW_STARTED,
+    show_state(r, q, VIEW_STATUS | VIEW_ATTEMPT | VIEW_STARTED | VIEW_REASON,
                VIEW_POSITION | VIEW_ETA | VIEW_REASON);
 }
 

@@ -196,6 +196,10 @@ void request_fill_view(struct relay *r, struct request *q, struct request_view *
     }
     if (fields & VIEW_POSITION)
         fill_waiting(q, v);
+    if ((fields & VIEW_REASON) && q->inside) {
+        v->reason = STR("app_busy");
+        v->fields |= VIEW_REASON;
+    }
 }
 
 /* Of a request that is no longer in memory; rec must stay until the effects are carried out. */

@@ -35,6 +35,11 @@ export async function fetchRequest(id) {
     return reply.json();
 }
 
+/* The app has it and works on earlier ones. */
+function waitsInside(d) {
+    return d.status === 'processing' && d.reason === 'app_busy';
+}
+
 export class RequestCard {
     /** initial: {prompt, payload?, request_id?, status?, created_at?}. hooks: again(card), dismiss(card), final(card); bare:
      *  leave out what the request's own page shows elsewhere. */
@@ -178,7 +183,9 @@ export class RequestCard {
             if (d.eta_s !== undefined)
                 parts.push(t('card.eta', { time: roughly(d.eta_s) }));
         } else if (d.status === 'processing') {
-            if (d.started_at)
+            if (waitsInside(d))
+                parts.push(t('card.inside'));
+            else if (d.started_at)
                 parts.push(t('card.started', { time: elapsed(Date.now() - Date.parse(d.started_at)) }));
             if (d.attempt > 1)
                 parts.push(t('card.attempt', { n: d.attempt }));
@@ -193,7 +200,7 @@ export class RequestCard {
     #progress(d) {
         const running = d.status === 'processing';
         const known = running && typeof d.percent === 'number';
-        this.bar.hidden = !running;
+        this.bar.hidden = !running || waitsInside(d);
         this.bar.classList.toggle('unknown', running && !known);
         if (known) {
             this.bar.setAttribute('aria-valuenow', Math.round(d.percent));

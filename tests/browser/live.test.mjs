@@ -35,6 +35,24 @@ test('three tabs at once each get their own result', async () => {
     }
 });
 
+test('of what an app holds only what it works on is shown as running', async () => {
+    await world.admin.createSpace('hoard');
+    const token = await world.admin.issueToken();
+    const app = await world.relay.app('hoard', token, ['--delay', '600-600', '--concurrency', '1', '--prefetch', '1']);
+    const tab = await world.admin.tab('/spaces/hoard');
+    await pill(tab, CONNECTED);
+    const first = await submit(tab, 'worked on');
+    await first.getByText('Running for').waitFor();
+    const second = await submit(tab, 'held by the app');
+    await status(second, 'Processing');
+    await second.getByText('Waiting in the app').waitFor();
+    assert.equal(await second.locator('.bar').isVisible(), false);
+    await first.getByRole('button', { name: 'Cancel' }).click();
+    await second.getByText('Running for').waitFor();
+    await tab.close();
+    await app.stop('SIGKILL');
+});
+
 test('requests that wait show their position, which falls', async () => {
     const first = await submit(page, 'position one');
     const second = await submit(page, 'position two');

@@ -170,6 +170,38 @@ static void the_admin_s_numbers_come_each_second_while_watched(void **state)
               "failed 0");
 }
 
+static void what_an_app_has_not_begun_is_told_from_what_it_works_on(void **state)
+{
+    struct rig *t = *state;
+    show(t, SHOW_PUBLISH);
+    join(t, 1, .concurrency = 1, .prefetch = 3);
+    submit(t, "ann");
+    submit(t, "ann");
+    submit(t, "ann");
+    submit(t, "ann");
+    forget(t);
+    show(t, SHOW_PEERS);
+    for (size_t n = 1; n <= 3; n++)
+        subscribe(t, "ann", TOPIC_REQUEST, request(t, n));
+    expect(t, "person 101: subscribed request: r1 processing attempt=1 text=\"\"",
+           "person 101: subscribed request: r2 processing attempt=1 reason=app_busy text=\"\"",
+           "person 101: subscribed request: r3 processing attempt=1 reason=app_busy text=\"\"");
+    show(t, SHOW_PUBLISH);
+    percent(t, 1, lease(t, 3, 1), 1); /* it begins with the third of its own will */
+    expect(t, "state r3 -reason", "progress r3 percent=1");
+    percent(t, 1, lease(t, 3, 1), 2);
+    expect(t, "progress r3 percent=2");
+    result(t, 1, lease(t, 1, 1)); /* there is room for the second */
+    expect(t, "final r1 completed result={\"a\":1}", "state r2 -reason");
+    result(t, 1, lease(t, 2, 1));
+    expect(t, "final r2 completed result={\"a\":1}");
+    vanish(t, 1);
+    forget(t);
+    show(t, SHOW_PEERS);
+    subscribe(t, "ann", TOPIC_REQUEST, request(t, 4)); /* nobody knows */
+    expect(t, "person 101: subscribed request: r4 processing attempt=1 text=\"\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +210,7 @@ int main(void)
         RIG_TEST(what_is_not_there_and_what_is_not_theirs_read_the_same),
         RIG_TEST(a_request_is_seen_as_it_is_now),
         RIG_TEST(a_failed_request_shows_its_error_and_a_cancelled_one_none),
+        RIG_TEST(what_an_app_has_not_begun_is_told_from_what_it_works_on),
         RIG_TEST(the_disk_s_failure_is_told),
         RIG_TEST(a_request_s_life_is_shown),
         RIG_TEST(changes_of_a_space_come_at_most_every_200_ms),
