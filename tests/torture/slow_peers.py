@@ -176,6 +176,7 @@ class Attackers:
             return True
 
     def run(self):
+        os.nice(10)  # they stand for other machines, and shall not take the processor from those who are measured
         socks, poll, due = {}, select.epoll(), time.monotonic() + self.every_s
         for i in range(self.n):
             self.open(poll, socks, i)
@@ -293,7 +294,7 @@ def stopped(relay):
 def slowhttptest(relay, *options):
     def attack():
         command = ["slowhttptest", *options, "-c", N, "-r", max(N // 5, 1), "-l", int(SECONDS), "-p", 5]
-        done = subprocess.run([*map(str, command)], capture_output=True, text=True)
+        done = subprocess.run(["nice", *map(str, command)], capture_output=True, text=True)
         end = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).split("slow HTTP test status")[-1]
         said = dict(re.findall(r"([\w ]+?):\s+(\w+)", end))
         assert said.get("service available") == "YES", end
