@@ -39,6 +39,7 @@ struct app {
     struct random_pool random;
     struct event *queued; /* events that came while effects were carried out */
     size_t queued_count, queued_cap;
+    struct job *job;    /* under way; NULL = none. Hub's thread */
     struct call *calls; /* by ticket; hub's thread */
     uint64_t next_ticket;
     uint64_t last_mono_ms,
@@ -61,6 +62,9 @@ void call_read(void *app, struct letter *l);
 void call_answer(struct app *a, uint64_t ticket, struct reply *reply_given);
 void calls_refuse_all(struct app *a);
 void calls_wait(struct app *a);
+/* jobs.c: true when the command was one for it; it is answered later, or has been. Hub's thread. */
+bool job_start(struct app *a, const struct command *cmd, uint64_t ticket);
+void jobs_stop(struct app *a); /* waits for the one that is under way, which ends soon */
 /* open.c */
 void app_store_answered(void *app, struct store_answer *answers, size_t count);
 

@@ -17,6 +17,7 @@ struct json_t *record_token_json(const struct token_record *t);
 struct json_t *record_app_json(const struct app_view *a);
 /* The protocol's space state. */
 struct json_t *record_state_json(const struct space_view *s);
+struct json_t *record_finding_json(const struct finding *f);
 
 /* The reverse; *out is complete or untouched. ERR_BAD_MESSAGE; why gets a sentence. */
 MUST_USE enum err record_user_take(const struct json_t *object, struct user_record *out,
@@ -29,5 +30,7 @@ MUST_USE enum err record_app_take(const struct json_t *object, struct app_view *
                                   struct buf *why);
 MUST_USE enum err record_state_take(const struct json_t *object, struct space_view *out,
                                     struct buf *why);
+MUST_USE enum err record_finding_take(const struct json_t *object, struct finding *out,
+                                      struct buf *why);
 
 #endif

@@ -11,6 +11,9 @@ struct client;
  * that has the lock. ERR_NOT_FOUND, ERR_LOCKED and those of app_open; why gets a sentence. */
 MUST_USE enum err client_open(struct client **out, const char *data_dir, bool make,
                               struct buf *why);
+/* The same, but only to a running server, which is asked with less patience; NULL when none
+ * listens. */
+struct client *client_dial(const char *data_dir);
 void client_close(struct client *c); /* NULL is fine */
 /* Asks and waits. Returns reply->err, and then reply->message has a sentence; reply must be
  * released. */

@@ -25,7 +25,7 @@ struct options {
     enum log_level log_level;
     uint32_t max_apps;
     int64_t expires_ms; /* from now; 0 = never */
-    bool admin, password_stdin, queue_offline, json;
+    bool admin, password_stdin, queue_offline, json, force;
 };
 
 enum option_id {
@@ -47,6 +47,7 @@ enum option_id {
     OPTION_EXPIRES,
     OPTION_NOTE,
     OPTION_JSON,
+    OPTION_FORCE,
     OPTION__MAX
 };
 

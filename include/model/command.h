@@ -4,6 +4,7 @@
 #define MODEL_COMMAND_H
 
 #include "base/clock.h"
+#include "model/finding.h"
 #include "model/limits.h"
 #include "model/message.h"
 #include "model/record.h"
@@ -47,6 +48,10 @@ enum command_kind {
     CMD_QUERY_STATS,   /* reply: stats */
     CMD_QUERY_RECORDS, /* reply: users[] (without hashes), records[] (spaces), tokens[]; for the
                           command line */
+    /* the app layer's own, which the core never sees */
+    CMD_BACKUP, /* writes a copy of the database into the data folder: the reply's id names it, see
+                   app/folder.h. Takes as long as it takes; one at a time, else LOCKED */
+    CMD_CHECK,  /* reads all of the database; reply: findings. The same */
     CMD__MAX
 };
 
@@ -99,6 +104,7 @@ struct reply {
     struct token_record *tokens;
     size_t user_count, record_count, token_count;
     struct admin_view stats;
+    struct findings findings;
 };
 
 void command_release(struct command *c);

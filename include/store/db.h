@@ -15,12 +15,15 @@
 #include "base/err.h"
 #include "base/uuid.h"
 
+#include <stdatomic.h>
+
 struct db;
 struct query;
 
 enum db_mode {
     DB_WRITER, /* the one connection that writes and checkpoints; WAL, synchronous=FULL */
-    DB_READER  /* read-only: never checkpoints, not even on closing */
+    DB_READER, /* read-only: never checkpoints, not even on closing */
+    DB_ALONE   /* a file that nobody else knows of; without a WAL */
 };
 
 /* What stands behind a failure of the database. */
@@ -43,6 +46,8 @@ enum db_trouble {
  * rest is well (the disk is full), the database is open, and nothing is written before it succeeds.
  */
 MUST_USE enum err db_open(struct db **out, const char *path, enum db_mode mode, struct buf *why);
+/* From now on statements fail soon after *stop has become true. */
+void db_stop_when(struct db *db, const atomic_bool *stop);
 void db_close(struct db *db); /* NULL is fine; no query may be in use */
 /* What the newest failure was, for the log. Borrowed until the next failure. */
 const char *db_error(const struct db *db);
@@ -76,9 +81,10 @@ void db_rollback(struct db *db); /* fine when SQLite has rolled back by itself *
 MUST_USE enum err db_probe(struct db *db);
 /* Rows changed by the statement that ended last. */
 int64_t db_changes(struct db *db);
-/* Moves the WAL into the database when it has grown enough. Writer only; between transactions. A
+/* Moves the WAL into the database when it has grown enough. Writer only; between transactions.
+ * may_wait: for readers, when it has grown very much. A
  * failure is logged and tried again later: what was committed is safe in the WAL. */
-void db_checkpoint(struct db *db);
+void db_checkpoint(struct db *db, bool may_wait);
 
 /* The statement with this text, ready to be bound. sql is a constant: its address is the key of the
  * cache. Never NULL. Ends with query_end or query_run, before the same sql is used again. */

@@ -20,5 +20,7 @@ MUST_USE enum err migrate(struct db *db, const struct migration *list, size_t co
                           struct buf *why);
 /* The same with the embedded files src/store/sql/NNN_name.sql. */
 MUST_USE enum err migrate_embedded(struct db *db, struct buf *why);
+/* The number of the newest schema that this program knows. */
+unsigned migrate_newest(void);
 
 #endif

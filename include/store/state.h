@@ -25,6 +25,7 @@ struct store {
     pthread_t writer, loader;
     struct store_answer *answers; /* the writer's */
     _Atomic enum db_trouble trouble;
+    atomic_uint long_readers; /* backups, for which no checkpoint waits */
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t more;  /* for the writer */

@@ -57,6 +57,8 @@ static void start(struct app *a, struct call *c)
 {
     c->ticket = ++a->next_ticket;
     HASH_ADD(hh, a->calls, ticket, sizeof c->ticket, c);
+    if (job_start(a, &c->cmd, c->ticket))
+        return;
     struct event e = {.kind = EVENT_COMMAND, .ticket = c->ticket, .command = &c->cmd};
     app_event(a, &e);
 }

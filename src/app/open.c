@@ -1,53 +1,14 @@
 /* The data folder: its lock, its key, its database; and the end of it all. */
+#include "app/folder.h"
 #include "app/state.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define LOCK_FILE "lock"
-#define KEY_FILE  "sign.key"
-
-static enum err fail(struct buf *why, enum err e, const char *what, const char *path)
-{
-    buf_printf(why, "%s %s: %s", what, path, strerror(errno));
-    return e;
-}
-
-static enum err path_in(const struct app *a, const char *file, struct buf *path)
-{
-    *path = BUF_INIT(8192);
-    return buf_printf(path, "%s/%s", a->dir, file);
-}
-
-static enum err take_lock(struct app *a, struct buf *why)
-{
-    if (mkdir(a->dir, 0700) && errno != EEXIST)
-        return fail(why, ERR_IO, "cannot make the data folder", a->dir);
-    struct buf path;
-    enum err e = path_in(a, LOCK_FILE, &path);
-    if (e)
-        goto out;
-    a->lock_fd = open(buf_cstr(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (a->lock_fd < 0) {
-        e = fail(why, ERR_IO, "cannot write in the data folder", a->dir);
-    } else if (flock(a->lock_fd, LOCK_EX | LOCK_NB)) {
-        buf_printf(why, "another spacerelay is using the data folder %s", a->dir);
-        e = ERR_LOCKED;
-    }
-out:
-    buf_release(&path);
-    return e;
-}
 
 static enum err load_key(struct app *a, struct buf *why)
 {
     struct buf path;
-    enum err e = path_in(a, KEY_FILE, &path);
+    enum err e = folder_path(&path, a->dir, FOLDER_KEY);
     if (!e)
         e = sign_key_load(&a->key, buf_cstr(&path));
     if (e == ERR_FORBIDDEN)
@@ -118,7 +79,11 @@ static enum err load_all(struct app *a, struct buf *why)
 
 static enum err open_parts(struct app *a, struct buf *why)
 {
-    enum err e = take_lock(a, why);
+    enum err e = folder_lock(a->dir, &a->lock_fd, why);
+    if (!e)
+        e = folder_complete(a->dir, why);
+    if (!e)
+        folder_sweep(a->dir);
     if (!e)
         e = load_key(a, why);
     if (!e)
@@ -158,6 +123,7 @@ void app_close(struct app *a)
 {
     if (!a)
         return;
+    jobs_stop(a);
     store_close(a->store); /* writes what it was given; its answers wait in the mailbox */
     a->store = NULL;
     a->sink = NULL;

@@ -80,6 +80,8 @@ static const struct command_form {
     {"query_apps", CMD_QUERY_APPS, FIELDS(query_apps)},
     {"query_space", CMD_QUERY_SPACE, FIELDS(query_space)},
     {"query_records", CMD_QUERY_RECORDS, {NULL, 0}},
+    {"backup", CMD_BACKUP, {NULL, 0}},
+    {"check", CMD_CHECK, {NULL, 0}},
 };
 
 /* Two forms remove a space: by its id, and (the next one) by its name. */

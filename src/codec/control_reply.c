@@ -42,6 +42,11 @@ static void put_records(struct json_t *object, const struct reply *r)
         for (size_t i = 0; i < r->record_count; i++)
             json_add(list, record_space_json(&r->records[i]));
     }
+    if (r->findings.list) {
+        list = json_put(object, "findings", json_array_new());
+        for (size_t i = 0; i < r->findings.count; i++)
+            json_add(list, record_finding_json(&r->findings.list[i]));
+    }
     if (r->tokens) {
         list = json_put(object, "tokens", json_array_new());
         for (size_t i = 0; i < r->token_count; i++)
@@ -204,6 +209,16 @@ static void take_states(struct reading *r, struct reply *out)
         r->err = record_state_take(json_nth(list, i), &out->spaces[i], r->why);
 }
 
+static void take_findings(struct reading *r, struct reply *out)
+{
+    const struct json_t *list = list_of(r, "findings", &out->findings.count);
+    if (!list)
+        return;
+    out->findings.list = xcalloc(out->findings.count + 1, sizeof *out->findings.list);
+    for (size_t i = 0; i < out->findings.count && !r->err; i++)
+        r->err = record_finding_take(json_nth(list, i), &out->findings.list[i], r->why);
+}
+
 enum err control_decode_reply(struct str line, struct reply *out, struct buf *why)
 {
     struct json_t *object = NULL;
@@ -218,6 +233,7 @@ enum err control_decode_reply(struct str line, struct reply *out, struct buf *wh
     take_users(&r, &reply);
     take_spaces(&r, &reply);
     take_tokens(&r, &reply);
+    take_findings(&r, &reply);
     take_apps(&r, &reply);
     take_states(&r, &reply);
     if (r.err)

@@ -82,6 +82,7 @@ bool actor_is_admin(struct relay *r, const struct actor *a)
 void command_run(struct relay *r, const struct event *e)
 {
     enum command_kind kind = e->command->kind;
+    assert(commands[kind].run);
     if (commands[kind].admin && !actor_is_admin(r, &e->command->actor))
         reply_send(r, e->ticket, ERR_FORBIDDEN, "Only admins may do this");
     else

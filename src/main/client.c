@@ -17,12 +17,15 @@
 #define LOCK_WAIT_MS  5000
 #define LOCK_EVERY_MS 50
 #define ANSWER_S      60
+#define PING_S        10    /* of who wants to know whether it answers */
+#define LONG_ANSWER_S 86400 /* of what reads the whole database */
 #define REPLY_BYTES   (64u * 1024 * 1024)
 #define PATH_BYTES    8192
 
 struct client {
     char *data_dir;
     int fd;          /* of the running server; -1: none runs */
+    int answer_s;    /* for how long its answer is waited for */
     struct app *app; /* NULL when one runs */
     struct buf in;   /* what has come */
 };
@@ -66,18 +69,35 @@ static enum err try_open(struct client *c, struct buf *why)
 {
     struct limits limits;
     c->fd = control_dial(c->data_dir);
-    if (c->fd >= 0) {
-        struct timeval patience = {.tv_sec = ANSWER_S};
-        (void)setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        (void)setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (c->fd >= 0)
         return OK;
-    }
     if (errno == EACCES || errno == EPERM) {
         buf_printf(why, "the data folder %s belongs to another user", c->data_dir);
         return ERR_FORBIDDEN;
     }
     limits_default(&limits);
     return app_open(&c->app, c->data_dir, &limits, why);
+}
+
+static struct client *client_new(const char *data_dir)
+{
+    struct client *c = xcalloc(1, sizeof *c);
+    *c = (struct client){.data_dir = str_dup(str_of(data_dir)),
+                         .fd = -1,
+                         .answer_s = ANSWER_S,
+                         .in = BUF_INIT(REPLY_BYTES)};
+    return c;
+}
+
+struct client *client_dial(const char *data_dir)
+{
+    struct client *c = client_new(data_dir);
+    c->fd = control_dial(data_dir);
+    c->answer_s = PING_S;
+    if (c->fd >= 0)
+        return c;
+    client_close(c);
+    return NULL;
 }
 
 enum err client_open(struct client **out, const char *data_dir, bool make, struct buf *why)
@@ -87,9 +107,7 @@ enum err client_open(struct client **out, const char *data_dir, bool make, struc
         buf_printf(why, "there is no data folder %s; --data DIR names it", data_dir);
         return ERR_NOT_FOUND;
     }
-    struct client *c = xcalloc(1, sizeof *c);
-    *c = (struct client){
-        .data_dir = str_dup(str_of(data_dir)), .fd = -1, .in = BUF_INIT(REPLY_BYTES)};
+    struct client *c = client_new(data_dir);
     uint64_t until_ms = clock_now().mono_ms + LOCK_WAIT_MS;
     enum err e = try_open(c, why);
     while (e == ERR_LOCKED && clock_now().mono_ms < until_ms) {
@@ -162,8 +180,17 @@ static enum err receive_line(struct client *c)
     }
 }
 
+static void be_patient(const struct client *c, const struct command *cmd)
+{
+    bool reads_all = cmd->kind == CMD_BACKUP || cmd->kind == CMD_CHECK;
+    struct timeval patience = {.tv_sec = reads_all ? LONG_ANSWER_S : c->answer_s};
+    (void)setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    (void)setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
+
 static enum err exchange(struct client *c, const struct command *cmd, struct reply *reply)
 {
+    be_patient(c, cmd);
     struct buf line = BUF_INIT(CONTROL_LINE_BYTES), why = BUF_INIT(sizeof reply->message - 1);
     enum err e = control_encode_command(&line, cmd);
     if (!e)

@@ -39,6 +39,16 @@ static const struct verb verbs[] = {
      BIT(DATA) | BIT(SPACE) | BIT(APP), BIT(SPACE), apps_drain},
     {"app", "kick", NULL, "Close the connections of the apps of a space now.",
      BIT(DATA) | BIT(SPACE) | BIT(APP), BIT(SPACE), apps_kick},
+    {"backup", NULL, "FILE",
+     "Write a copy of all data, with the signing key, into one file; a server may run meanwhile.",
+     BIT(DATA) | BIT(FORCE), 0, backup},
+    {"restore", NULL, "FILE",
+     "Bring a backup back, after checking it; no server may run. What was revoked since is valid "
+     "again.",
+     BIT(DATA) | BIT(FORCE), 0, restore},
+    {"doctor", NULL, NULL,
+     "Check the data folder and the server: database, permissions, disk space, clock.",
+     BIT(DATA) | BIT(JSON), 0, doctor},
 };
 
 static void print(const char *before, const char *fmt, va_list args)

@@ -146,6 +146,11 @@ static const struct option {
                         AT(expires_ms)},
     [OPTION_NOTE] = {{"note", "TEXT", "a note to tell the token by"}, take_text, AT(note)},
     [OPTION_JSON] = {{"json", NULL, "print JSON"}, take_yes, AT(json)},
+    [OPTION_FORCE] = {{"force", NULL,
+                       "replace the file that is there (backup); move the data that is there aside "
+                       "(restore)"},
+                      take_yes,
+                      AT(force)},
 };
 
 const struct option_info *option_info(enum option_id id)

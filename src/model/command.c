@@ -15,6 +15,7 @@ void reply_release(struct reply *r)
     free(r->users);
     free(r->records);
     free(r->tokens);
+    findings_release(&r->findings);
     r->spaces = NULL;
     r->apps = NULL;
     r->users = NULL;

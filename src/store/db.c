@@ -13,6 +13,7 @@
 
 #define WRITER_WAITS_MS   1000 /* nobody else writes, but a person with a tool might */
 #define READER_WAITS_MS   5000
+#define STEPS_ASKED       1000  /* of SQLite's machine between two looks at `stop` */
 #define CHECKPOINT_PAGES  1000  /* 4 MiB of WAL */
 #define CHECKPOINT_INSIST 16000 /* then readers are waited for, so that the WAL starts anew */
 
@@ -67,31 +68,6 @@ static void note_error(struct db *db, const char *sql)
 enum db_trouble db_trouble(const struct db *db)
 {
     return db->trouble;
-}
-
-const char *db_trouble_words(enum db_trouble trouble)
-{
-    static const char *const words[DB_TROUBLE__MAX] = {
-        [DB_FULL] = "the disk is full",
-        [DB_IO] = "the disk does not read or write",
-        [DB_BUSY] = "another program has locked the database",
-        [DB_READONLY] = "the database can only be read",
-        [DB_MEMORY] = "memory is out",
-        [DB_DAMAGED] = "the database is damaged",
-    };
-    return words[trouble];
-}
-
-void db_explain(const struct db *db, struct buf *why)
-{
-    const char *words = db_trouble_words(db->trouble);
-    if (words)
-        buf_printf(why, "%s (%s)", words, db->error);
-    else
-        buf_puts(why, db->error);
-    if (db->trouble == DB_DAMAGED)
-        buf_puts(why,
-                 "; `spacerelay doctor` tells more, `spacerelay restore` brings a backup back");
 }
 
 const char *db_error(const struct db *db)
@@ -152,11 +128,24 @@ static enum err set_up_reader(struct db *db)
     return db_exec(db, "PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;");
 }
 
+static enum err set_up_alone(struct db *db)
+{
+    return db_exec(db, "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL;"
+                       "PRAGMA trusted_schema=OFF;");
+}
+
+static const struct {
+    enum err (*set_up)(struct db *db);
+    int flags, wait_ms;
+} modes[] = {
+    [DB_WRITER] = {set_up_writer, SQLITE_OPEN_READWRITE, WRITER_WAITS_MS},
+    [DB_READER] = {set_up_reader, SQLITE_OPEN_READONLY, READER_WAITS_MS},
+    [DB_ALONE] = {set_up_alone, SQLITE_OPEN_READWRITE, WRITER_WAITS_MS},
+};
+
 enum err db_open(struct db **out, const char *path, enum db_mode mode, struct buf *why)
 {
-    int wait_ms = mode == DB_WRITER ? WRITER_WAITS_MS : READER_WAITS_MS;
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
-                (mode == DB_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | modes[mode].flags;
     struct db *db = xcalloc(1, sizeof *db);
     /* A name that starts with "file:" would be taken for a URI. */
     char *name = xcalloc(1, strlen(path) + 3);
@@ -166,8 +155,8 @@ enum err db_open(struct db **out, const char *path, enum db_mode mode, struct bu
     enum err e = ERR_IO;
     if (rc != SQLITE_OK)
         note_error(db, "open");
-    else if (sqlite3_busy_timeout(db->conn, wait_ms) == SQLITE_OK)
-        e = mode == DB_WRITER ? set_up_writer(db) : set_up_reader(db);
+    else if (sqlite3_busy_timeout(db->conn, modes[mode].wait_ms) == SQLITE_OK)
+        e = modes[mode].set_up(db);
     if (e) {
         buf_printf(why, "%s cannot be opened: ", path);
         db_explain(db, why);
@@ -176,6 +165,16 @@ enum err db_open(struct db **out, const char *path, enum db_mode mode, struct bu
     }
     *out = db;
     return OK;
+}
+
+static int is_set(void *stop)
+{
+    return atomic_load((const atomic_bool *)stop);
+}
+
+void db_stop_when(struct db *db, const atomic_bool *stop)
+{
+    sqlite3_progress_handler(db->conn, STEPS_ASKED, is_set, (void *)(uintptr_t)stop);
 }
 
 void db_close(struct db *db)
@@ -280,12 +279,12 @@ int64_t db_changes(struct db *db)
     return db->changes;
 }
 
-void db_checkpoint(struct db *db)
+void db_checkpoint(struct db *db, bool may_wait)
 {
     if (db->wal_pages < db->checkpoint_at)
         return;
-    int mode =
-        db->wal_pages < CHECKPOINT_INSIST ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART;
+    bool insist = may_wait && db->wal_pages >= CHECKPOINT_INSIST;
+    int mode = insist ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
     int rc = sqlite3_wal_checkpoint_v2(db->conn, NULL, mode, NULL, NULL);
     db->checkpoint_at = db->wal_pages + CHECKPOINT_PAGES;
     if (rc == SQLITE_OK || rc == SQLITE_BUSY) /* busy: readers; the rest is done another time */

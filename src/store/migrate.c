@@ -98,3 +98,10 @@ enum err migrate_embedded(struct db *db, struct buf *why)
     assets_each(STR(FOLDER), collect, &c);
     return migrate(db, c.list, c.count, why);
 }
+
+unsigned migrate_newest(void)
+{
+    struct collected c = {0};
+    assets_each(STR(FOLDER), collect, &c);
+    return (unsigned)c.count;
+}

@@ -198,7 +198,7 @@ static void write_batch(struct store *s, const struct change *batch)
         s->answered(s->ctx, s->answers, count);
     note_answered(s, count);
     if (!store_trouble(s))
-        db_checkpoint(s->db);
+        db_checkpoint(s->db, !atomic_load(&s->long_readers));
 }
 
 static void probe(struct store *s)

@@ -77,6 +77,8 @@ static const char *const lines[] = {
     "{\"command\":\"query_apps\",\"space_id\":\"" ID "\"}\n",
     "{\"command\":\"query_space\",\"space_id\":\"" ID "\"}\n",
     "{\"command\":\"query_records\"}\n",
+    "{\"command\":\"backup\"}\n",
+    "{\"command\":\"check\"}\n",
 };
 
 static void every_command_reads_back_as_it_was_written(void **state)
@@ -338,6 +340,24 @@ static void connected_apps_and_states_read_back(void **state)
     reply_release(&states);
 }
 
+static void findings_read_back(void **state)
+{
+    (void)state;
+    struct reply r = {0}, back;
+    findings_add(&r.findings, FINDING_OK, "clock", NULL, "it is %d", 7);
+    findings_add(&r.findings, FINDING_FAIL, "space", "make room", "\"%s\" is full\n", "/d\xc3\xa9");
+    assert_reads_back(&r, &back);
+    assert_int_equal(back.findings.count, 2);
+    assert_int_equal(back.findings.list[0].level, FINDING_OK);
+    assert_string_equal(back.findings.list[0].message, "it is 7");
+    assert_string_equal(back.findings.list[0].advice, "");
+    assert_string_equal(back.findings.list[1].check, "space");
+    assert_string_equal(back.findings.list[1].message, "\"/d\xc3\xa9\" is full\n");
+    assert_string_equal(back.findings.list[1].advice, "make room");
+    reply_release(&back);
+    reply_release(&r);
+}
+
 static void no_records_are_not_the_same_as_none_asked_for(void **state)
 {
     (void)state;
@@ -386,6 +406,9 @@ static void bad_replies_are_refused(void **state)
         "{\"code\":\"ok\",\"retry_after_ms\":\"1\"}",
         "{\"code\":\"ok\",\"id\":\"x\"}",
         "{\"code\":\"ok\",\"users\":{}}",
+        "{\"code\":\"ok\",\"findings\":7}",
+        "{\"code\":\"ok\",\"findings\":[{}]}",
+        "{\"code\":\"ok\",\"findings\":[{\"check\":\"a\",\"status\":\"odd\",\"message\":\"m\"}]}",
         "{\"code\":\"ok\",\"users\":[{}]}",
         "{\"code\":\"ok\",\"users\":[7]}",
         "{\"code\":\"ok\",\"users\":[],\"spaces\":[{\"space_id\":\"" ID "\"}]}",
@@ -447,6 +470,7 @@ int main(void)
         TEST(every_error_reads_back_as_itself),
         TEST(records_read_back_without_hashes),
         TEST(connected_apps_and_states_read_back),
+        TEST(findings_read_back),
         TEST(no_records_are_not_the_same_as_none_asked_for),
         TEST(a_message_that_grew_is_cut_at_a_character),
         TEST(a_reply_too_large_for_its_buffer_says_so),

@@ -16,6 +16,7 @@ VERBS = [
     "serve", "user add", "user list", "user passwd", "user disable", "user enable", "space add", "space list",
     "space show", "space remove", "token issue", "token list", "token revoke",
     "app list", "app drain", "app kick",
+    "backup", "restore", "doctor",
 ]
 
 
