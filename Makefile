@@ -124,7 +124,7 @@ fuzz: deps-check $(BUILD)/gen/assets_table.c
 
 # The long forms of the tests: hours. What they are and how to run one alone: tests/torture/run.sh
 .PHONY: torture fault
-torture: deps-test deps-check
+torture: deps-torture
 	$(Q)MAKE='$(MAKE)' BUILD='$(BUILD)' tests/torture/run.sh
 fault: $(FAULT)
 
@@ -154,7 +154,7 @@ format:
 
 # ---- for people ----
 
-.PHONY: help run install clean deps deps-run deps-test deps-check deps-bench
+.PHONY: help run install clean deps deps-run deps-test deps-check deps-bench deps-torture
 help:
 	@printf '%-26s %s\n' \
 	    'make' 'build $(BUILD)/spacerelay, $(BUILD)/mock-app and $(BUILD)/relay-bench' \
@@ -171,7 +171,7 @@ help:
 	    'make clean' 'remove what was built; the data of `make run` stays'
 
 deps: deps-run
-deps-run deps-test deps-check deps-bench:
+deps-run deps-test deps-check deps-bench deps-torture:
 	$(Q)tools/deps.sh $(@:deps-%=%)
 
 run: deps-run

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, and nothing when nothing is: tools/deps.sh run|test|check|bench
+# Installs what is missing, and nothing when nothing is: tools/deps.sh run|test|check|bench|torture
 # An entry is a Debian package; `package@command` is fine too when the command exists, wherever it came from.
 set -eu
 
@@ -15,8 +15,9 @@ run) wanted=$run ;;
 test) wanted=$test ;;
 check) wanted=$check ;;
 bench) wanted=$bench ;;
+torture) wanted="$test $check slowhttptest@slowhttptest" ;;
 *)
-    echo "usage: tools/deps.sh run|test|check|bench" >&2
+    echo "usage: tools/deps.sh run|test|check|bench|torture" >&2
     exit 2
     ;;
 esac
