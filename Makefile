@@ -82,6 +82,8 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(BU
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) $(LIBS)
 
+$(BUILD)/tests/fuzz/fuzz_text: $(BUILD)/tools/client/url.o
+
 # What programs under test are preloaded with, without sanitizers of its own.
 FAULT := $(patsubst tests/fault/%.c,$(BUILD)/tests/fault/%.so,$(wildcard tests/fault/*.c))
 $(BUILD)/tests/fault/%.so: tests/fault/%.c
