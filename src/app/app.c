@@ -81,9 +81,18 @@ static void queue(struct app *a, const struct event *e)
     a->queued[a->queued_count++] = *e;
 }
 
+/* Only these make ids. */
+static bool needs_random(const struct event *e)
+{
+    return e->kind == EVENT_COMMAND ||
+           (e->kind == EVENT_APP_MESSAGE && e->app_msg->kind == APP_MSG_REGISTER) ||
+           (e->kind == EVENT_CLIENT_MESSAGE && e->client_msg->kind == CLIENT_MSG_SUBMIT);
+}
+
 static void step(struct app *a, struct event *e)
 {
-    e->random = random_pool_u64(&a->random);
+    if (needs_random(e))
+        e->random = random_pool_u64(&a->random);
     relay_step(a->relay, e, app_now(a), &a->effects);
     app_run_effects(a);
 }

@@ -175,20 +175,24 @@ enum err buf_printf(struct buf *b, const char *fmt, ...)
     return OK;
 }
 
-/* Writes what stands for c to out and returns its length; 0 when c stands for itself. */
-typedef size_t escape_fn(unsigned char c, char out[8]);
+/* Which bytes have to be escaped, and what stands for them: writes it to out, returns its length.
+ */
+struct escape {
+    bool special[256];
+    size_t (*write)(unsigned char c, char out[8]);
+};
 
 /* All of s or nothing. */
-static enum err append_escaped(struct buf *b, struct str s, escape_fn *escape)
+static enum err append_escaped(struct buf *b, struct str s, const struct escape *escape)
 {
     size_t before = b->len, plain = 0;
     for (size_t i = 0; i < s.n; i++) {
         char out[8];
-        size_t n = escape((unsigned char)s.p[i], out);
-        if (n == 0)
+        unsigned char c = (unsigned char)s.p[i];
+        if (!escape->special[c])
             continue;
         buf_append(b, s.p + plain, i - plain);
-        if (buf_append(b, out, n))
+        if (buf_append(b, out, escape->write(c, out)))
             break;
         plain = i + 1;
     }
@@ -199,12 +203,10 @@ static enum err append_escaped(struct buf *b, struct str s, escape_fn *escape)
     return b->failed;
 }
 
-static size_t escape_json(unsigned char c, char out[8])
+static size_t write_json_escape(unsigned char c, char out[8])
 {
     static const char short_form[0x20] = {
         ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
-    if (c >= 0x20 && c != '"' && c != '\\')
-        return 0;
     char letter = c < 0x20 ? short_form[c] : (char)c;
     if (letter) {
         out[0] = '\\';
@@ -216,17 +218,45 @@ static size_t escape_json(unsigned char c, char out[8])
     return 6;
 }
 
-static size_t escape_html(unsigned char c, char out[8])
+static size_t write_entity(unsigned char c, char out[8])
 {
-    const char *entity = c == '&'    ? "&amp;"
-                         : c == '<'  ? "&lt;"
-                         : c == '>'  ? "&gt;"
-                         : c == '"'  ? "&quot;"
-                         : c == '\'' ? "&#39;"
-                                     : "";
+    const char *entity = c == '&'   ? "&amp;"
+                         : c == '<' ? "&lt;"
+                         : c == '>' ? "&gt;"
+                         : c == '"' ? "&quot;"
+                                    : "&#39;";
     size_t n = strlen(entity);
     memcpy(out, entity, n);
     return n;
+}
+
+#define TEN(first)                                                                                 \
+    [first] = true, [(first) + 1] = true, [(first) + 2] = true, [(first) + 3] = true,              \
+    [(first) + 4] = true, [(first) + 5] = true, [(first) + 6] = true, [(first) + 7] = true,        \
+    [(first) + 8] = true, [(first) + 9] = true
+
+static const struct escape json_escape = {
+    {TEN(0), TEN(10), TEN(20), [30] = true, [31] = true, ['"'] = true, ['\\'] = true},
+    write_json_escape,
+};
+static const struct escape html_escape = {
+    {['&'] = true, ['<'] = true, ['>'] = true, ['"'] = true, ['\''] = true},
+    write_entity,
+};
+
+enum err buf_json_string(struct buf *b, struct str s)
+{
+    size_t before = b->len;
+    buf_putc(b, '"');
+    append_escaped(b, s, &json_escape);
+    if (buf_putc(b, '"'))
+        b->len = before;
+    return b->failed;
+}
+
+enum err buf_html(struct buf *b, struct str s)
+{
+    return append_escaped(b, s, &html_escape);
 }
 
 static bool uri_unreserved(unsigned char c)
@@ -235,33 +265,19 @@ static bool uri_unreserved(unsigned char c)
            c == '.' || c == '_' || c == '~';
 }
 
-static size_t escape_uri(unsigned char c, char out[8])
-{
-    static const char digits[] = "0123456789ABCDEF"; /* upper case: RFC 3986 section 2.1 */
-    if (uri_unreserved(c))
-        return 0;
-    out[0] = '%';
-    out[1] = digits[c >> 4];
-    out[2] = digits[c & 15];
-    return 3;
-}
-
-enum err buf_json_string(struct buf *b, struct str s)
-{
-    size_t before = b->len;
-    buf_putc(b, '"');
-    append_escaped(b, s, escape_json);
-    if (buf_putc(b, '"'))
-        b->len = before;
-    return b->failed;
-}
-
-enum err buf_html(struct buf *b, struct str s)
-{
-    return append_escaped(b, s, escape_html);
-}
-
 enum err buf_uri(struct buf *b, struct str s)
 {
-    return append_escaped(b, s, escape_uri);
+    static const char digits[] = "0123456789ABCDEF"; /* upper case: RFC 3986 section 2.1 */
+    size_t before = b->len;
+    for (size_t i = 0; i < s.n && !b->failed; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        const char escaped[3] = {'%', digits[c >> 4], digits[c & 15]};
+        if (uri_unreserved(c))
+            buf_putc(b, (char)c);
+        else
+            buf_append(b, escaped, sizeof escaped);
+    }
+    if (b->failed)
+        b->len = before;
+    return b->failed;
 }
