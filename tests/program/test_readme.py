@@ -18,6 +18,16 @@ def test_limits_table_is_the_codes_own():
     assert code and readme == code
 
 
+def test_what_reliability_names_is_there():
+    table = re.search(r"## Reliability\n(.+?)\nNobody sees", README, re.S).group(1)
+    tests = set(re.findall(r"`(test_\w+\.(?:py|c))`", table))
+    assert len(tests) > 20
+    assert not [t for t in tests if not (ROOT / "tests" / ("program" if t.endswith(".py") else "core") / t).is_file()]
+    parts = set(re.findall(r"^(\w+)\(\) \{", (ROOT / "tests/torture/run.sh").read_text(), re.M)) - {"build", "program"}
+    named = {p for row in re.findall(r"\|([^|]*)\|$", table, re.M) for p in re.findall(r"`(\w+)`", row)}
+    assert named == parts
+
+
 def test_the_python_app_of_20_lines_serves_a_request():
     example = re.search(r"```python\n(.+?)```", README, re.S).group(1)
     relay = Relay()
