@@ -11,7 +11,7 @@ const LOGIN_AFTER_MS = 700; // so that "You are logged out" is shown where it wa
 const SLEPT_MS = 150000;  // timers of a hidden page run once a minute; a longer gap means that the machine slept
 
 const topics = new Map();  // topic -> {seq, epoch, handlers}
-const pending = new Map(); // ref -> {resolve, reject}: submits without an answer
+const pending = new Map(); // ref -> {message, resolve, reject}: submits without an answer
 const watchers = new Set();
 const bar = document.getElementById('connection');
 
@@ -59,16 +59,23 @@ export function subscribe(topic, handlers) {
     };
 }
 
-/** Submits a request. Resolves with {request_id, position}; rejects with a RelayError (code "lost" when the connection
- *  broke before the answer came: then nobody knows). */
+/** 128 random bits; crypto.randomUUID is missing where a page comes by plain http. */
+function randomKey() {
+    return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
+}
+
+/** Submits a request. When the connection breaks before the answer has come it is sent again with the same key, which
+ *  gives the same request. Resolves with {request_id, position}; rejects with a RelayError (code "lost" when the
+ *  connection does not come back: then nobody knows). */
 export function submit(space, payload) {
     const ref = `s${Date.now().toString(36)}-${(counter += 1)}`;
+    const message = { type: 'submit', space, payload, ref, idempotency_key: randomKey() };
     return new Promise((resolve, reject) => {
-        if (!send({ type: 'submit', space, payload, ref })) {
+        if (!send(message)) {
             reject(new RelayError({ code: 'offline', message: '' }));
             return;
         }
-        pending.set(ref, { resolve, reject });
+        pending.set(ref, { message, resolve, reject });
     });
 }
 
@@ -148,27 +155,34 @@ function opened() {
     failures = 0;
     for (const [topic, entry] of topics)
         sendSubscribe(topic, entry);
+    for (const { message } of pending.values())
+        send(message);
     showBar();
     for (const f of watchers)
         f(true);
+}
+
+function giveUp() {
+    for (const { reject } of pending.values())
+        reject(new RelayError({ code: 'lost', message: '' }));
+    pending.clear();
 }
 
 function closed(event) {
     const was = up;
     socket = null;
     up = false;
-    for (const { reject } of pending.values())
-        reject(new RelayError({ code: 'lost', message: '' }));
-    pending.clear();
     if (was)
         for (const f of watchers)
             f(false);
     if (event.code === 4502) {
         stopped = true;
+        giveUp();
         if (!loggingOut)
             setTimeout(() => location.assign('/login'), LOGIN_AFTER_MS);
     } else if (event.code >= 4500 && event.code <= 4999) {
         stopped = true;
+        giveUp();
         showBar(t('connection.refused'));
     } else if (!stopped) {
         retry(was);

@@ -118,6 +118,26 @@ test('a relay that is stopped and started again: a bar says so, and the request 
     await status(await submit(page, 'after the relay came back'), 'Completed');
 });
 
+test('a submit whose answer was lost is sent again, and is one request', async () => {
+    const tab = await world.admin.tab('/spaces/demo');
+    await pill(tab, CONNECTED);
+    await tab.evaluate(() => {
+        const { send } = WebSocket.prototype;
+        WebSocket.prototype.send = function sendAndGo(text) {
+            send.call(this, text);
+            if (text.includes('"submit"')) {
+                WebSocket.prototype.send = send;
+                this.close(); // from here on it hears nothing
+            }
+        };
+    });
+    const mine = await submit(tab, 'asked twice, meant once');
+    await status(mine, 'Completed');
+    await tab.goto(new URL('/requests', tab.url()).href);
+    assert.equal(await tab.getByText('asked twice, meant once').count(), 1);
+    await tab.close();
+});
+
 test('drain lets an app finish, disconnect sends it away', async () => {
     const { page: admin } = world.admin;
     await admin.goto(`/admin/space/edit/${world.spaceId}`);
