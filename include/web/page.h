@@ -35,6 +35,7 @@ struct page_request {
     struct str address, origin, agent;
     enum language lang;
     struct buf headers; /* complete extra lines of the reply */
+    char flash[64];     /* what the page that a redirect leads to will say; see web/view.h */
     bool replied;
 };
 

@@ -37,9 +37,12 @@ void view_time(struct json_t *object, const char *key, int64_t wall_ms);
 /* A length of time for people: "350 ms", "4.2 s", "3 min 20 s", "2 h 5 min". */
 void view_duration(struct json_t *object, const char *key, int64_t ms);
 
-/* What the next page says about what this one did: t.flash.KEY. Before the redirect. */
+/* What the page that the redirect leads to says about what this one did: t.flash.KEY. Before
+ * page_redirect. Only that page takes it: one that another tab loads meanwhile leaves it alone. */
 void flash_set(struct page_request *p, bool good, const char *key);
 /* Puts what the page before has left, or null, as "flash". */
 void view_flash(struct page_request *p, struct json_t *view);
+/* For page_redirect: sets the cookie that carries it. */
+void flash_send(struct page_request *p, struct str target);
 
 #endif

@@ -1,5 +1,5 @@
 #include "base/log.h"
-#include "web/page.h"
+#include "web/view.h"
 
 #include <civetweb.h>
 #include <inttypes.h>
@@ -64,6 +64,7 @@ void page_header(struct page_request *p, const char *name, const char *fmt, ...)
 
 void page_redirect(struct page_request *p, unsigned status, struct str target)
 {
+    flash_send(p, target);
     page_header(p, "Location", "%.*s", STR_ARG(target));
     page_header(p, "Cache-Control", "no-store");
     page_reply(p, status, "text/plain; charset=utf-8", STR(""));

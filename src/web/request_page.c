@@ -213,6 +213,7 @@ void page_request_cancel(struct page_request *p)
         page_fail(p, e);
         return;
     }
+    bool own = record.user_key == p->who.user_key;
     struct command *c = page_command(p, CMD_CANCEL);
     c->id = record.id;
     uuid_format(record.id, id);
@@ -224,6 +225,6 @@ void page_request_cancel(struct page_request *p)
         return;
     }
     flash_set(p, !e, e ? "too_late" : "request_cancelled");
-    (void)snprintf(target, sizeof target, "/requests/%s", id);
+    (void)snprintf(target, sizeof target, "%s/requests/%s", own ? "" : "/admin", id);
     page_redirect(p, 302, str_of(target));
 }

@@ -183,7 +183,7 @@ static void an_app_is_drained_or_kicked(void **state)
     assert_int_equal(post(r, path_of(path, "/admin/app/{id}/kick", connection), &a, ""), 302);
     assert_true(uuid_eq(r->app.last[CMD_APP_KICK].id, connection));
     assert_int_equal(post(r, path_of(path, "/admin/app/{id}/kick", r->space), &a, ""), 302);
-    assert_has(r, "flash=error.app_gone;");
+    assert_has(r, "flash=error.app_gone:/admin/spaces;");
     assert_int_equal(r->app.asked[CMD_APP_KICK], 1);
 }
 

@@ -292,13 +292,23 @@ static void what_a_page_did_is_said_once(void **state)
     struct rig *r = *state;
     struct asker a = ada(r);
     assert_int_equal(get(r, "/logout", &a), 302);
-    assert_has(r, "\r\nSet-Cookie: flash=ok.logged_out; Path=/; Max-Age=60; SameSite=Lax; "
+    assert_has(r, "\r\nSet-Cookie: flash=ok.logged_out:/login; Path=/; Max-Age=60; SameSite=Lax; "
                   "HttpOnly; Secure\r\n");
-    ask_with(r, "GET", "/login", NULL, ENGLISH "Cookie: flash=ok.logged_out\r\n", NULL);
+    ask_with(r, "GET", "/login", NULL, ENGLISH "Cookie: flash=ok.logged_out:/login\r\n", NULL);
     assert_has(r, "<p class=\"flash ok\" role=\"status\">You are logged out.</p>");
     assert_has(r, "\r\nSet-Cookie: flash=; Path=/; Max-Age=0;");
-    static const char *const forged[] = {"x",   "ok.nothing.", "<b>.logged_out.",
-                                         "ok.", "ok.a.b.c",    "ok.space_deleted.%zz"};
+    /* A page in another tab leaves it where it is. */
+    ask_with(r, "GET", "/docs", NULL, ENGLISH "Cookie: flash=ok.logged_out:/login\r\n", NULL);
+    assert_has_not(r, "You are logged out.");
+    assert_has_not(r, "Set-Cookie: flash");
+    static const char *const forged[] = {"x",
+                                         "ok.nothing.:/login",
+                                         "<b>.logged_out:/login",
+                                         "ok.:/login",
+                                         "ok.a.b.c:/login",
+                                         "ok.space_deleted.%zz:/login",
+                                         "ok.logged_out",
+                                         ":/login"};
     for (size_t i = 0; i < sizeof forged / sizeof *forged; i++) {
         char field[128];
         snprintf(field, sizeof field, ENGLISH "Cookie: flash=%s\r\n", forged[i]);
