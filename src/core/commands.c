@@ -8,6 +8,8 @@ struct reply *reply_send(struct relay *r, uint64_t ticket, enum err err, const c
 {
     struct reply *reply = xcalloc(1, sizeof *reply);
     reply->err = err;
+    if (err == ERR_STORE_UNAVAILABLE)
+        reply->retry_after_ms = r->limits.save_retry_ms;
     snprintf(reply->message, sizeof reply->message, "%s", message ? message : "");
     struct effect *x = effect_new(r, EFFECT_REPLY);
     x->ticket = ticket;

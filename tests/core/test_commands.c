@@ -59,7 +59,7 @@ static void a_name_is_taken_while_it_is_being_saved(void **state)
            "reply exists: Multiple spaces with name \"hut\" found. Please use unique space names.");
     t->fail[CHANGE_SPACE_PUT] = 1;
     release(t);
-    expect(t, "reply store_unavailable: It could not be saved");
+    expect(t, "reply store_unavailable: It could not be saved, retry after 1000");
     t->hold = true;
     command(t, edit(t, "den", "hut")); /* the name is free again; now both are taken */
     command(t, on_space(t, CMD_SPACE_ADD, "den"));
@@ -78,7 +78,7 @@ static void an_edit_that_could_not_be_saved_changed_nothing(void **state)
     struct rig *t = *state;
     t->fail[CHANGE_SPACE_PUT] = 1;
     command(t, edit(t, "den", "cave"));
-    expect(t, "reply store_unavailable: It could not be saved");
+    expect(t, "reply store_unavailable: It could not be saved, retry after 1000");
     join(t, 1);
     expect(t, "app 1: registered: Successfully connected to space \"den\"");
     command(t, edit(t, "den", "cave"));
@@ -159,7 +159,7 @@ static void removal_that_could_not_be_saved_changed_nothing(void **state)
     t->fail[CHANGE_SPACE_PUT] = 1;
     forget(t);
     command(t, on_space(t, CMD_SPACE_REMOVE, "den"));
-    expect(t, "reply store_unavailable: It could not be saved");
+    expect(t, "reply store_unavailable: It could not be saved, retry after 1000");
     submit(t, "ann");
     expect(t, "person 101: submitted r1 at 1", "app 1: request r1/1 of ann {}");
 }
@@ -208,7 +208,7 @@ static void a_token_works_once_it_is_saved(void **state)
     c.token.expires_ms = 5;
     t->fail[CHANGE_TOKEN_PUT] = 1;
     command(t, c);
-    expect(t, "reply store_unavailable: It could not be saved");
+    expect(t, "reply store_unavailable: It could not be saved, retry after 1000");
     command(t, c);
     expect(t, "reply ok");
     const struct token_record *k = &t->disk.tokens[1];
@@ -235,7 +235,7 @@ static void revoking_a_token_closes_its_connections_at_once(void **state)
         .kind = CMD_TOKEN_REVOKE, .actor = as(t, "root"), .id = t->disk.tokens[one].id};
     t->fail[CHANGE_TOKEN_PUT] = 1;
     command(t, c);
-    expect(t, "reply store_unavailable: It could not be saved");
+    expect(t, "reply store_unavailable: It could not be saved, retry after 1000");
     command(t, c);
     expect(t, "reply ok", "close 1 4501: token has been revoked",
            "close 3 4501: token has been revoked");
@@ -316,8 +316,8 @@ static void settings_are_applied_once_saved(void **state)
     command(t, c);
     (void)str_copy(c.setting.value, sizeof c.setting.value, STR("bye"));
     command(t, c);
-    expect(t, "reply store_unavailable: It could not be saved", "setting motd = hello", "reply ok",
-           "setting motd = bye", "reply ok");
+    expect(t, "reply store_unavailable: It could not be saved, retry after 1000",
+           "setting motd = hello", "reply ok", "setting motd = bye", "reply ok");
     restart(t);
     assert_string_equal(relay_setting(t->relay, "motd", "none"), "bye");
 }

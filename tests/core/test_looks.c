@@ -56,7 +56,7 @@ static void a_look_that_cannot_be_saved_is_refused(void **state)
     begin(t);
     t->fail[CHANGE_AUDIT] = 1;
     look(t, "root", 1);
-    expect(t, "reply store_unavailable: It could not be saved");
+    expect(t, "reply store_unavailable: It could not be saved, retry after 1000");
     look(t, "root", 1); /* it did not count */
     expect(t, "reply ok");
     assert_int_equal(t->disk.audit_count, 1);

@@ -95,7 +95,7 @@ static void setup_that_could_not_be_saved_may_be_tried_again(void **state)
     command(t, on_user(t, "", CMD_SETUP, "boss"));
     assert_true(relay_needs_setup(t->relay));
     command(t, on_user(t, "", CMD_SETUP, "boss"));
-    expect(t, "reply store_unavailable: It could not be saved", "reply ok");
+    expect(t, "reply store_unavailable: It could not be saved, retry after 1000", "reply ok");
     rig_release(t);
 }
 
@@ -110,7 +110,7 @@ static void user_names_are_unique_whatever_their_case(void **state)
     expect(t, "reply exists: This user name is taken");
     t->fail[CHANGE_USER_PUT] = 1;
     release(t);
-    expect(t, "reply store_unavailable: It could not be saved");
+    expect(t, "reply store_unavailable: It could not be saved, retry after 1000");
     command(t, on_user(t, "root", CMD_USER_ADD, "dora"));
     expect(t, "reply ok");
     assert_true(uuid_eq(t->reply.id, user(t, "dora")->id));
@@ -246,7 +246,7 @@ static void a_session_that_could_not_be_saved_is_none(void **state)
     struct rig *t = *state;
     t->fail[CHANGE_SESSION_PUT] = 1;
     log_in(t, "ann", 1);
-    expect(t, "reply store_unavailable: It could not be saved");
+    expect(t, "reply store_unavailable: It could not be saved, retry after 1000");
     assert_false(known(t, 1));
 }
 
@@ -335,7 +335,7 @@ static void a_new_password_ends_all_sessions_but_the_one_that_set_it(void **stat
     forget(t);
     t->fail[CHANGE_USER_PUT] = 1;
     set_password(t, "ann", "ann", "new", mine);
-    expect(t, "reply store_unavailable: It could not be saved");
+    expect(t, "reply store_unavailable: It could not be saved, retry after 1000");
     assert_true(known(t, 2));
     t->fail[CHANGE_SESSION_END] = 2;
     set_password(t, "ann", "ann", "new", mine);

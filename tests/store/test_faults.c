@@ -135,7 +135,7 @@ static size_t check_fault(struct bench *b, enum op op, int n, bool for_ever, int
 static int fault_count(void)
 {
     const char *n = getenv("FAULT_N");
-    return n ? (int)strtol(n, NULL, 10) : 24;
+    return n ? (int)strtol(n, NULL, 10) : 12;
 }
 
 static void what_fails_for_ever_refuses_and_what_was_refused_never_comes_back(void **state)
