@@ -3,6 +3,7 @@
 #include "core/state.h"
 
 static const char error_too_long[] = "The streamed text is longer than the relay takes";
+static const char error_no_memory[] = "There is no memory for more streamed text";
 
 void send_ack(struct relay *r, uint64_t conn, struct lease_ref lease, enum err code)
 {
@@ -131,8 +132,8 @@ void frame_delta(struct relay *r, struct app_conn *a, const struct app_msg *m)
         send_error(r, a, m->lease, ERR_TOO_LARGE, error_too_long);
         return;
     }
-    if (text_append(r, q, part))
-        send_error(r, a, m->lease, ERR_TOO_LARGE, error_too_long);
+    if (text_append(r, q, part)) /* it is not too long: memory is out */
+        send_error(r, a, m->lease, ERR_INTERNAL, error_no_memory);
     else
         show_delta(r, q, part);
 }

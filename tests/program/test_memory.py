@@ -71,6 +71,7 @@ def large_things(r, space, big):
             assert request["payload"]["pad"] == big
             app.delta(request, big)
             app.sync()
+            assert all(says_so(m) for m in app.held if m["type"] == "error"), app.held
             ack = app.result(request, {"text_output": big})
             if ack["accepted"]:
                 acknowledged[request_id] = {"text_output": big}
