@@ -8,7 +8,7 @@
 #include "codec/http.h"
 #include "model/command.h"
 #include "store/reader.h"
-#include "web/lang.h"
+#include "codec/lang.h"
 #include "web/path.h"
 
 struct json_t;

@@ -3,7 +3,7 @@
 #define WEB_STATE_H
 
 #include "base/secret.h"
-#include "web/lang.h"
+#include "codec/lang.h"
 #include "web/listen.h"
 #include "web/web.h"
 

@@ -7,7 +7,7 @@
 #include "codec/http.h"
 #include "fuzz.h"
 #include "hub/proxy.h"
-#include "web/lang.h"
+#include "codec/lang.h"
 #include "web/path.h"
 
 #include <assert.h>

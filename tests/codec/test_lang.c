@@ -1,4 +1,4 @@
-#include "web/lang.h"
+#include "codec/lang.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "web/lang.h"
+#include "codec/lang.h"
 
 #include <assert.h>
 

@@ -1,6 +1,6 @@
-/* Which language a page is in. Pure; any thread. */
-#ifndef WEB_LANG_H
-#define WEB_LANG_H
+/* Which language somebody is answered in. Pure; any thread. */
+#ifndef CODEC_LANG_H
+#define CODEC_LANG_H
 
 #include "base/str.h"
 
