@@ -34,7 +34,8 @@ MUST_USE enum err native_decode_app(struct native_decoder *d, struct str text, s
 /* A topic that is no topic decodes with topic_known false. submit's idempotency_key, when there,
  * has 1 to limits.idempotency_key_bytes visible ASCII characters (else ERR_BAD_MESSAGE). submit's
  * payload must be an object of at most limits.payload_bytes (ERR_TOO_LARGE); its `prompt`, when
- * there, a string (ERR_INPUT_REFUSED). */
+ * there, a string (ERR_INPUT_REFUSED). inputs are the kinds of input that are there and neither
+ * null nor "". */
 MUST_USE enum err native_decode_client(struct native_decoder *d, struct str text,
                                        struct client_msg *out);
 

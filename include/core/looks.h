@@ -18,7 +18,8 @@ struct looks {
     size_t next;
 };
 
-/* Somebody subscribes to a request: a row "request.view" unless it is theirs. */
+/* Somebody asks for a request, or subscribes to it: a row "request.view" unless it is theirs. */
+void look_noted(struct relay *r, const struct actor *actor, const struct request_record *rec);
 void look_by_socket(struct relay *r, const struct identity *who, const char *address,
                     const struct request_record *rec);
 /* Somebody cancels a request: a row "request.cancel" unless it is theirs, or has ended. */

@@ -221,15 +221,16 @@ struct sure {
 
 #define LOADS_PER_CONN 64
 
-enum load_for { LOAD_FOR_ACK, LOAD_FOR_SUBSCRIBE, LOAD_FOR_CANCEL };
+enum load_for { LOAD_FOR_ACK, LOAD_FOR_SUBSCRIBE, LOAD_FOR_CANCEL, LOAD_FOR_QUERY };
 
 struct load {
     uint64_t id;
     enum load_for purpose;
-    uint64_t conn, ticket;
+    uint64_t conn, ticket; /* a query has no socket: see query.c for its conn */
     struct lease_ref lease;
     int64_t app_space_key;
     struct identity who;
+    struct actor actor; /* of a query */
     struct uuid request_id;
     char topic_text[UUID_TEXT_BYTES + 16];
     char ref[REF_BYTES];
@@ -355,6 +356,10 @@ void cancel_message(struct relay *r, const struct event *e);
 void cancel_command(struct relay *r, const struct event *e);
 void cancel_loaded(struct relay *r, const struct load *l, enum err err,
                    const struct request_record *rec);
+
+/* query.c */
+void query_loaded(struct relay *r, const struct load *l, enum err err,
+                  const struct request_record *rec);
 
 /* ending.c: how a request leaves its app */
 void request_end(struct relay *r, struct request *q, const struct ending *end);
@@ -490,6 +495,6 @@ command_fn command_login_may, command_login_failed, command_register_may, comman
 command_fn command_setting_set;
 command_fn command_request_look;
 command_fn command_query_spaces, command_query_space, command_query_apps, command_query_stats,
-    command_query_records;
+    command_query_records, command_query_request;
 
 #endif

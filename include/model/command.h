@@ -37,8 +37,9 @@ enum command_kind {
     CMD_SESSION_CLOSE,  /* session key in `key`; only the actor's own unless admin */
     CMD_SESSION_OTHERS, /* all of the actor's sessions but `key` */
     CMD_SETTING_SET,    /* setting */
-    CMD_SUBMIT,        /* user_key, id: space, payload; idempotency_key and payload_hash, or "". The
-                          reply's id is the request's */
+    CMD_SUBMIT,        /* user_key, id: space, payload, inputs; idempotency_key and payload_hash, or
+                          "". The reply's id is the request's. INPUT_REFUSED: inputs are those that
+                          the space does not take */
     CMD_CANCEL,        /* user_key, id: request */
     CMD_REQUEST_LOOK,  /* id: request, user.name: whose; an admin is going to read it. Answered when
                           that is in the audit log */
@@ -46,6 +47,9 @@ enum command_kind {
     CMD_QUERY_SPACE,   /* id; reply: spaces[1]. NOT_FOUND */
     CMD_QUERY_APPS,    /* id: space, or nil for all; reply: apps[] */
     CMD_QUERY_STATS,   /* reply: stats */
+    CMD_QUERY_REQUEST, /* id; reply: request, for its person and for admins. NOT_FOUND. What is no
+                          longer in memory is read from the store; too many such questions of one
+                          person at once: RATE_LIMITED. An admin's look goes to the audit log */
     CMD_QUERY_RECORDS, /* reply: users[] (without hashes), records[] (spaces), tokens[]; for the
                           command line */
     /* the app layer's own, which the core never sees */
@@ -77,6 +81,7 @@ struct command {
     struct token_record token;
     struct setting_record setting;
     struct bytes *payload; /* owned */
+    uint32_t inputs;       /* INPUT_ bits of what it holds */
     char idempotency_key[IDEMPOTENCY_KEY_BYTES];
     struct hash payload_hash;
 };
@@ -96,6 +101,7 @@ struct reply {
     uint64_t retry_after_ms;
     struct uuid id; /* of what was made */
     uint64_t position;
+    uint32_t inputs;           /* INPUT_ bits, see CMD_SUBMIT */
     struct space_view *spaces; /* heap, owned */
     struct app_view *apps;     /* heap, owned */
     size_t count;              /* of spaces or of apps */
@@ -103,6 +109,7 @@ struct reply {
     struct space_record *records;
     struct token_record *tokens;
     size_t user_count, record_count, token_count;
+    struct request_record *request; /* heap, owned; without payload and text */
     struct admin_view stats;
     struct findings findings;
 };

@@ -123,6 +123,7 @@ struct client_msg {
     struct str epoch;
     struct str space;   /* submit: its name */
     struct str payload; /* raw JSON object */
+    uint32_t inputs;    /* submit: INPUT_ bits of what the payload holds */
     struct str ref;     /* echoed; "" when none */
     bool has_idempotency_key;
     struct str idempotency_key; /* submit: at most IDEMPOTENCY_KEY_BYTES - 1; "" when none */

@@ -42,7 +42,7 @@ struct session_record {
     char agent[AGENT_BYTES];
 };
 
-/* What a space takes besides the prompt. */
+/* What a space takes, and what a payload holds: under "prompt", "audio", "video" and "file". */
 enum { INPUT_PROMPT = 1, INPUT_AUDIO = 2, INPUT_VIDEO = 4, INPUT_FILE = 8 };
 
 struct space_record {

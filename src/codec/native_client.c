@@ -1,4 +1,5 @@
 /* /ws/client: what people's sockets send, and what is sent to them. */
+#include "codec/json_text.h"
 #include "codec/json_walk.h"
 #include "codec/native_fields.h"
 #include "codec/native_view.h"
@@ -28,15 +29,41 @@ static enum err decode_subscribe(struct native_reading *r, struct client_msg *ou
     return e ? e : native_read(r, WHOLE_MESSAGE, fields, COUNT(fields), out);
 }
 
-static enum err check_payload(struct native_reading *r, struct str payload)
+/* The input that a member of the payload is; 0 for what the relay only passes on, and for what is
+ * empty. */
+static uint32_t input_of(const struct json_member *m)
 {
-    struct json_member prompt;
+    static const struct {
+        struct str key;
+        uint32_t input;
+    } inputs[] = {{{"prompt", 6}, INPUT_PROMPT},
+                  {{"audio", 5}, INPUT_AUDIO},
+                  {{"video", 5}, INPUT_VIDEO},
+                  {{"file", 4}, INPUT_FILE}};
+    if (m->kind == JSON_NULL || (m->kind == JSON_STRING && m->value.n == 2))
+        return 0;
+    for (size_t i = 0; i < COUNT(inputs); i++)
+        if (json_key_is(m->key, inputs[i].key))
+            return inputs[i].input;
+    return 0;
+}
+
+/* One walk over it. */
+static enum err read_payload(struct native_reading *r, struct client_msg *out)
+{
+    struct json_walk w;
+    struct json_member m;
     uint64_t max = r->d->limits->payload_bytes;
-    if (payload.n > max)
+    if (out->payload.n > max)
         return native_refuse(r->d, ERR_TOO_LARGE, "field `payload` must have at most %llu bytes",
                              (unsigned long long)max);
-    if (json_walk_find(payload, STR("prompt"), &prompt) && prompt.kind != JSON_STRING)
-        return native_refuse(r->d, ERR_INPUT_REFUSED, "field `payload.prompt` must be a string");
+    json_walk_start(&w, out->payload);
+    while (json_walk_next(&w, &m)) {
+        if (json_key_is(m.key, STR("prompt")) && m.kind != JSON_STRING)
+            return native_refuse(r->d, ERR_INPUT_REFUSED,
+                                 "field `payload.prompt` must be a string");
+        out->inputs |= input_of(&m);
+    }
     return OK;
 }
 
@@ -66,7 +93,7 @@ static enum err decode_submit(struct native_reading *r, struct client_msg *out)
     enum err e = native_read(r, WHOLE_MESSAGE, fields, COUNT(fields), out);
     if (!e)
         e = check_key(r, out);
-    return e ? e : check_payload(r, out->payload);
+    return e ? e : read_payload(r, out);
 }
 
 static enum err decode_cancel(struct native_reading *r, struct client_msg *out)

@@ -69,6 +69,7 @@ static const struct {
     [CMD_QUERY_SPACE] = {command_query_space, false},
     [CMD_QUERY_APPS] = {command_query_apps, true},
     [CMD_QUERY_STATS] = {command_query_stats, true},
+    [CMD_QUERY_REQUEST] = {command_query_request, false},
     [CMD_QUERY_RECORDS] = {command_query_records, true},
 };
 

@@ -68,14 +68,21 @@ static void as_command(struct command *c, const struct identity *who, const char
     snprintf(c->actor.address, sizeof c->actor.address, "%s", address ? address : "");
 }
 
+void look_noted(struct relay *r, const struct actor *actor, const struct request_record *rec)
+{
+    struct command c = {.actor = *actor};
+    if (rec->user_key != actor->user_key && !looked_lately(r, actor->user_key, rec->id))
+        (void)save_audit(r, &c, "request.view", rec->id, rec->username, look_saved);
+}
+
 void look_by_socket(struct relay *r, const struct identity *who, const char *address,
                     const struct request_record *rec)
 {
     struct command c;
-    if (rec->user_key == who->user_key || looked_lately(r, who->user_key, rec->id))
+    if (rec->user_key == who->user_key)
         return;
     as_command(&c, who, address);
-    (void)save_audit(r, &c, "request.view", rec->id, rec->username, look_saved);
+    look_noted(r, &c.actor, rec);
 }
 
 static bool cancels_anothers(int64_t user_key, const struct request_record *rec)

@@ -149,6 +149,7 @@ void loads_answered(struct relay *r, const struct event *e)
         [LOAD_FOR_ACK] = frame_loaded,
         [LOAD_FOR_SUBSCRIBE] = watch_loaded,
         [LOAD_FOR_CANCEL] = cancel_loaded,
+        [LOAD_FOR_QUERY] = query_loaded,
     };
     struct load *l;
     HASH_FIND(hh, r->loads, &e->load_id, sizeof e->load_id, l);

@@ -11,6 +11,7 @@ struct wish {
     struct person *person;
     struct space *space;
     struct str payload, key; /* key "" = none */
+    uint32_t inputs;         /* of the payload */
     const struct hash *hash; /* of the payload, when there is a key */
     uint64_t conn, ticket;
     struct str ref;
@@ -21,12 +22,13 @@ struct refusal {
     enum err code;
     uint64_t retry_after_ms;
     struct str message;
+    uint32_t inputs;
 };
 
 static enum err refuse(struct refusal *why, enum err code, struct str message,
                        uint64_t retry_after_ms)
 {
-    *why = (struct refusal){code, retry_after_ms, message};
+    *why = (struct refusal){code, retry_after_ms, message, 0};
     return code;
 }
 
@@ -112,12 +114,34 @@ static enum err check_subject(const struct wish *w, struct refusal *why)
     return OK;
 }
 
+/* The first of them, in words. */
+static const char *input_name(uint32_t inputs)
+{
+    return inputs & INPUT_PROMPT  ? "a prompt"
+           : inputs & INPUT_AUDIO ? "audio"
+           : inputs & INPUT_VIDEO ? "video"
+                                  : "files";
+}
+
+static enum err check_inputs(struct relay *r, const struct wish *w, struct refusal *why)
+{
+    uint32_t refused = w->inputs & ~w->space->rec.inputs;
+    if (!refused)
+        return OK;
+    (void)refuse(why, ERR_INPUT_REFUSED,
+                 relay_text(r, "This space does not take %s", input_name(refused)), 0);
+    why->inputs = refused;
+    return why->code;
+}
+
 static enum err check_submit(struct relay *r, const struct wish *w, struct refusal *why)
 {
     struct space *s = w->space;
     if (r->shutting_down)
         return refuse(why, ERR_SHUTTING_DOWN, STR("The relay is going down; try again in a moment"),
                       OVERLOAD_RETRY_MS);
+    if (check_inputs(r, w, why))
+        return why->code;
     if (!s->app_count && !s->rec.queue_offline)
         return refuse(why, ERR_APP_DISCONNECTED, STR("Remote app not connected"), 0);
     if (w->payload.n > r->limits.payload_bytes)
@@ -145,6 +169,7 @@ static void send_refusal(struct relay *r, const struct wish *w, const struct ref
     struct reply *reply = reply_send(r, w->ticket, why->code, NULL);
     snprintf(reply->message, sizeof reply->message, "%.*s", STR_ARG(why->message));
     reply->retry_after_ms = why->retry_after_ms;
+    reply->inputs = why->inputs;
 }
 
 /* position 0: it no longer waits. */
@@ -303,6 +328,7 @@ void submit_message(struct relay *r, const struct event *e)
     const struct wish w = {.person = person_by_key(r, e->who->user_key),
                            .space = space_by_name(r, m->space),
                            .payload = m->payload,
+                           .inputs = m->inputs,
                            .key = m->idempotency_key,
                            .hash = e->payload_hash,
                            .conn = e->conn,
@@ -316,6 +342,7 @@ void submit_command(struct relay *r, const struct event *e)
     const struct wish w = {.person = person_by_key(r, c->actor.user_key),
                            .space = space_by_id(r, c->id),
                            .payload = bytes_str(c->payload),
+                           .inputs = c->inputs,
                            .key = str_of(c->idempotency_key),
                            .hash = &c->payload_hash,
                            .ticket = e->ticket,

@@ -15,11 +15,15 @@ void reply_release(struct reply *r)
     free(r->users);
     free(r->records);
     free(r->tokens);
+    if (r->request)
+        request_record_release(r->request);
+    free(r->request);
     findings_release(&r->findings);
     r->spaces = NULL;
     r->apps = NULL;
     r->users = NULL;
     r->records = NULL;
     r->tokens = NULL;
+    r->request = NULL;
     r->count = r->user_count = r->record_count = r->token_count = 0;
 }

@@ -1,6 +1,8 @@
 /* What people's sockets send, and topics. */
 #include "native_support.h"
 
+#include <stdio.h>
+
 static struct client_msg client;
 
 static void take_client(const char *text)
@@ -91,6 +93,29 @@ static void subscribe_is_read(void **state)
     take_client("{\"type\":\"unsubscribe\",\"topic\":\"space:" ID "\"}");
     assert_int_equal(client.kind, CLIENT_MSG_UNSUBSCRIBE);
     assert_true(client.topic_known && client.topic.kind == TOPIC_SPACE);
+}
+
+static void a_submit_says_which_inputs_it_holds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *payload;
+        uint32_t inputs;
+    } cases[] = {
+        {"{}", 0},
+        {"{\"n\":1,\"x\":{\"audio\":\"a\"},\"y\":[\"video\"]}", 0},
+        {"{\"prompt\":\"p\"}", INPUT_PROMPT},
+        {"{\"prompt\":\"\",\"audio\":null,\"video\":\"\",\"file\":null}", 0},
+        {"{ \"\\u0061udio\" : \"https://a/b\" , \"prompt\" : \" \" }", INPUT_PROMPT | INPUT_AUDIO},
+        {"{\"video\":{\"url\":1},\"file\":[]}", INPUT_VIDEO | INPUT_FILE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[200];
+        (void)snprintf(text, sizeof text, "{\"type\":\"submit\",\"space\":\"x\",\"payload\":%s}",
+                       cases[i].payload);
+        take_client(text);
+        assert_int_equal(client.inputs, cases[i].inputs);
+    }
 }
 
 static void submit_and_cancel_are_read(void **state)
@@ -190,6 +215,7 @@ int main(void)
         cmocka_unit_test(a_refusal_repeats_the_names_it_could_read),
         cmocka_unit_test(subscribe_is_read),
         cmocka_unit_test(submit_and_cancel_are_read),
+        cmocka_unit_test(a_submit_says_which_inputs_it_holds),
         cmocka_unit_test(topics_are_parsed_as_they_are_formatted),
         cmocka_unit_test(payload_is_limited_by_its_own_limit),
         cmocka_unit_test(payloads_may_have_any_number_of_members),

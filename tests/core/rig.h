@@ -269,7 +269,7 @@ static inline void rig_init(struct rig *t)
     add_user(t, "ann", ROLE_USER);
     add_user(t, "ben", ROLE_USER);
     add_user(t, "cid", ROLE_USER);
-    add_space(t, "den", (struct space_record){0});
+    add_space(t, "den", (struct space_record){.inputs = INPUT_PROMPT});
     add_token(t, "den");
     rig_listen(t);
 }

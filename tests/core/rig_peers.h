@@ -131,6 +131,16 @@ static inline void submit_to(struct rig *t, const char *name, const char *space_
                                     .ref = str_of(ref)});
 }
 
+/* "den" takes only a prompt. */
+static inline void submit_inputs(struct rig *t, const char *name, uint32_t inputs)
+{
+    person_says(t, name,
+                (struct client_msg){.kind = CLIENT_MSG_SUBMIT,
+                                    .space = STR("den"),
+                                    .payload = STR("{}"),
+                                    .inputs = inputs});
+}
+
 static inline void submit_key(struct rig *t, const char *name, const char *space_name,
                               const char *payload, const char *key)
 {

@@ -361,6 +361,46 @@ static void submits_of_pages_are_answered_by_reply(void **state)
     bytes_unref(payload);
 }
 
+static void a_submit_with_what_the_space_does_not_take_is_refused(void **state)
+{
+    struct rig *t = *state;
+    join(t, 1);
+    forget(t);
+    submit_inputs(t, "ann", INPUT_PROMPT | INPUT_AUDIO | INPUT_FILE);
+    submit_inputs(t, "ann", INPUT_VIDEO);
+    submit_inputs(t, "ann", INPUT_FILE);
+    expect(t, "person 101: error input_refused: This space does not take audio",
+           "person 101: error input_refused: This space does not take video",
+           "person 101: error input_refused: This space does not take files");
+    submit_inputs(t, "ann", INPUT_PROMPT);
+    expect(t, "person 101: submitted r1 at 1", "app 1: request r1/1 of ann {}");
+    struct command c = {.kind = CMD_SPACE_EDIT, .actor = as(t, "root"), .space = *space(t, "den")};
+    c.space.inputs = INPUT_AUDIO | INPUT_FILE;
+    command(t, c);
+    forget(t);
+    submit_inputs(t, "ann", INPUT_PROMPT);
+    submit_inputs(t, "ann", INPUT_AUDIO | INPUT_FILE);
+    expect(t, "person 101: error input_refused: This space does not take a prompt",
+           "person 101: submitted r2 at 1");
+}
+
+static void a_page_is_told_what_the_space_does_not_take(void **state)
+{
+    struct rig *t = *state;
+    join(t, 1);
+    forget(t);
+    struct bytes *payload = bytes_new(STR("{}"));
+    struct command c = {.kind = CMD_SUBMIT,
+                        .actor = as(t, "ann"),
+                        .id = space(t, "den")->id,
+                        .payload = payload,
+                        .inputs = INPUT_PROMPT | INPUT_AUDIO};
+    command(t, c);
+    expect(t, "reply input_refused: This space does not take audio");
+    assert_int_equal(t->reply.inputs, INPUT_AUDIO);
+    bytes_unref(payload);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +424,8 @@ int main(void)
         RIG_TEST(nothing_is_accepted_while_going_down),
         RIG_TEST(a_disabled_person_cannot_submit),
         RIG_TEST(submits_of_pages_are_answered_by_reply),
+        RIG_TEST(a_submit_with_what_the_space_does_not_take_is_refused),
+        RIG_TEST(a_page_is_told_what_the_space_does_not_take),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
