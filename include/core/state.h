@@ -108,18 +108,19 @@ struct app_conn {
     uint64_t conn;
     struct uuid connection_id;
     struct space *space;
-    int64_t token_key;
+    int64_t token_key; /* 0 = it has none */
     char instance[INSTANCE_BYTES];
     char name[NOTE_BYTES], version[NOTE_BYTES], address[ADDRESS_BYTES];
     uint32_t concurrency, prefetch;
-    uint32_t taken; /* slots: leases, those being saved, and those that linger */
+    uint32_t at_once; /* how many it works on at a time, so far as the relay knows */
+    uint32_t taken;   /* slots: leases, those being saved, and those that linger */
     bool draining;
     int64_t connected_ms;
     struct list assigning;   /* slots taken whose attempt is being saved */
     struct list leases;      /* in the order of dispatch */
     struct list lingering;   /* final for people, slot still taken */
     struct list *first_idle; /* the first lease whose silence is not timed; the head when none */
-    uint32_t timed;          /* leases before it; at most concurrency */
+    uint32_t timed;          /* leases before it; at most at_once */
     struct list link;        /* of its space */
     UT_hash_handle hh;
 };
@@ -170,6 +171,7 @@ struct request {
     struct list lease_link; /* of the app, or of the space's orphans */
     bool timed;
     bool inside;         /* waits inside its app: not timed, and no word about it has come */
+    bool waited;         /* it was so when its app went: that attempt cost nothing */
     int64_t lease_token; /* the app it was leased to */
     char lease_instance[INSTANCE_BYTES];
     uint64_t heard_ms, dispatched_ms, accepted_ms;

@@ -27,7 +27,7 @@ enum app_msg_kind {
 
 struct lease_ref {
     struct uuid request_id;
-    uint32_t attempt;
+    uint32_t attempt; /* in a message from an app, 0 = the one that this connection holds */
 };
 
 struct app_register {
@@ -37,6 +37,9 @@ struct app_register {
     uint32_t concurrency, prefetch; /* 1..1024, 0..1024 */
     const struct lease_ref *resume;
     size_t resume_count;
+    bool own_queue; /* it takes many at once and works on them in its own order: only the oldest is
+                       timed */
+    bool may_lack_token; /* fine for a space that lets apps register without one */
 };
 
 struct app_progress {

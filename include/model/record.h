@@ -96,9 +96,9 @@ struct request_record {
     enum request_status status;
     uint32_t attempt; /* of the newest or winning attempt; 0 before the first */
     uint32_t lost;    /* attempts lost to vanished apps */
-    uint32_t
-        waived; /* attempts that count for nothing: lost to the relay's own stop, or never sent */
-    uint64_t turn;         /* place in the order by turns */
+    uint32_t waived;  /* attempts that count for nothing: lost to the relay's own stop, never sent,
+                         or  not begun, so far as could be known */
+    uint64_t turn;    /* place in the order by turns */
     struct bytes *payload; /* raw JSON object */
     struct bytes *text;    /* streamed so far, UTF-8 */
     struct bytes *result;  /* raw JSON object */

@@ -41,6 +41,10 @@ void app_fill_view(const struct app_conn *a, struct app_view *v)
 
 static void orphan_leases(struct relay *r, struct app_conn *a, bool at_once)
 {
+    LIST_EACH (&a->leases, it) { /* before the first one passes its timing on */
+        struct request *q = CONTAINER_OF(it, struct request, lease_link);
+        q->waited = q->inside;
+    }
     LIST_EACH (&a->leases, it) {
         struct request *q = CONTAINER_OF(it, struct request, lease_link);
         lease_orphan(r, q);
@@ -87,6 +91,15 @@ static void drain_message(struct relay *r, struct app_conn *a, const struct app_
     app_drain(r, a);
 }
 
+static void name_attempt(struct relay *r, const struct app_conn *a, struct lease_ref *lease)
+{
+    if (lease->attempt)
+        return;
+    const struct request *q = request_find(r, lease->request_id);
+    if (q && q->app == a)
+        lease->attempt = q->rec.attempt;
+}
+
 void app_message(struct relay *r, const struct event *e)
 {
     static void (*const handlers[APP_MSG__MAX])(struct relay *, struct app_conn *,
@@ -101,7 +114,9 @@ void app_message(struct relay *r, const struct event *e)
         return;
     }
     if (a && e->app_msg->kind != APP_MSG_REGISTER) {
-        handlers[e->app_msg->kind](r, a, e->app_msg);
+        struct app_msg m = *e->app_msg;
+        name_attempt(r, a, &m.lease);
+        handlers[m.kind](r, a, &m);
         return;
     }
     struct effect *x = effect_new(r, EFFECT_APP_SEND);

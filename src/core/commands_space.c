@@ -95,6 +95,22 @@ static struct space *named(struct relay *r, const struct event *e)
     return NULL;
 }
 
+#define ANY_TOKEN (-1)
+#define NO_TOKEN  0
+
+/* token_key: of the apps that are meant, or one of the two above. */
+static void close_apps(struct relay *r, struct space *s, int64_t token_key, uint16_t code,
+                       struct str why)
+{
+    LIST_EACH (&s->apps, it) {
+        struct app_conn *a = CONTAINER_OF(it, struct app_conn, link);
+        if (token_key != ANY_TOKEN && a->token_key != token_key)
+            continue;
+        send_close(r, a->conn, code, why);
+        app_gone(r, a, true);
+    }
+}
+
 static void edited(struct relay *r, struct save *save, enum err err)
 {
     struct space *s = space_by_id(r, save->object);
@@ -105,6 +121,8 @@ static void edited(struct relay *r, struct save *save, enum err err)
         space_unindex_name(r, s);
         s->rec = *(const struct space_record *)save->row;
         space_index_name(r, s);
+        if (!s->rec.legacy_registration)
+            close_apps(r, s, NO_TOKEN, CLOSE_REFUSED, STR("token is required"));
         show_space(r, s);
     }
     command_saved(r, save, err);
@@ -125,18 +143,6 @@ void command_space_edit(struct relay *r, const struct event *e)
 }
 
 /* ---- removing ---- */
-
-static void close_apps(struct relay *r, struct space *s, int64_t token_key, uint16_t code,
-                       struct str why)
-{
-    LIST_EACH (&s->apps, it) {
-        struct app_conn *a = CONTAINER_OF(it, struct app_conn, link);
-        if (token_key && a->token_key != token_key)
-            continue;
-        send_close(r, a->conn, code, why);
-        app_gone(r, a, true);
-    }
-}
 
 static void cancel_all(struct relay *r, struct space *s)
 {
@@ -160,7 +166,7 @@ static void removed(struct relay *r, struct save *save, enum err err)
     space_unindex_name(r, s);
     s->requests++; /* keeps it while its last request may go */
     cancel_all(r, s);
-    close_apps(r, s, 0, CLOSE_REFUSED, STR("the space was removed"));
+    close_apps(r, s, ANY_TOKEN, CLOSE_REFUSED, STR("the space was removed"));
     show_space(r, s);
     s->requests--;
     space_release_if_over(r, s);

@@ -15,7 +15,7 @@ static bool app_consistent(const struct app_conn *a)
         }
     }
     return held == a->taken && a->taken <= a->concurrency + a->prefetch && timed == a->timed &&
-           a->timed <= a->concurrency;
+           a->timed <= a->at_once && a->at_once <= a->concurrency;
 }
 
 static bool in_new_save(const struct save *s)

@@ -251,7 +251,8 @@ void request_lost(struct relay *r, struct request *q)
         timer_set(r, &q->timer, r->now.mono_ms);
         return;
     }
-    bool counts = q->sent && !q->restored && !r->shutting_down; /* not our own stop's doing */
+    bool begun = q->sent && !q->waited;
+    bool counts = begun && !q->restored && !r->shutting_down; /* not our own stop's doing */
     struct ending end = {.status = REQUEST_QUEUED,
                          .cause = BY_RELAY,
                          .counts_lost = counts,

@@ -186,6 +186,7 @@ static bool may_end(struct relay *r, struct app_conn *a, struct request *q, cons
         return false;
     }
     q->heard_ms = r->now.mono_ms;
+    lease_works(r, q);
     if (q->saving == SAVING_NOTHING && !q->end_wanted)
         return true;
     if (q->end.cause != BY_APP)

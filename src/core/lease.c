@@ -1,8 +1,7 @@
 /* Leases: which request is with which app, the slots they take, and the timers on them.
  *
- * Silence is timed only for an app's oldest `concurrency` leases: what waits inside an app is not
- * late. `first_idle` is the first lease that is not timed, so that passing the timing on costs
- * O(1). */
+ * Silence is timed only for an app's oldest `at_once` leases: what waits inside an app is not late.
+ * `first_idle` is the first lease that is not timed, so that passing the timing on costs O(1). */
 #include "core/state.h"
 
 /* Takes a slot before the attempt is saved: slots are counted before assignment, so a limit of 1
@@ -49,7 +48,8 @@ void lease_attach(struct relay *r, struct request *q, struct app_conn *a)
     assert(q->app == a);
     list_remove(&q->lease_link);
     list_push_back(&a->leases, &q->lease_link);
-    if (a->timed < a->concurrency)
+    q->waited = false;
+    if (a->timed < a->at_once)
         time_silence(r, q);
     else if (a->first_idle == &a->leases)
         a->first_idle = &q->lease_link;

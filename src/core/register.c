@@ -22,9 +22,6 @@ static void refuse(struct relay *r, uint64_t conn, enum err code, struct str mes
 static struct token *check_token(struct relay *r, const struct event *e, const struct space *s,
                                  struct str *why)
 {
-    *why = STR("token is required");
-    if (e->token_state == TOKEN_ABSENT)
-        return NULL;
     *why = STR("token is not valid");
     if (e->token_state != TOKEN_SIGNED)
         return NULL;
@@ -46,6 +43,16 @@ static struct token *check_token(struct relay *r, const struct event *e, const s
         return NULL;
     }
     return t;
+}
+
+/* *t stays NULL for an app without a token, where the space lets such apps in. */
+static bool may_serve(struct relay *r, const struct event *e, const struct space *s,
+                      struct token **t, struct str *why)
+{
+    if (e->token_state != TOKEN_ABSENT)
+        return (*t = check_token(r, e, s, why)) != NULL;
+    *why = STR("token is required");
+    return s->rec.legacy_registration && e->app_msg->reg.may_lack_token;
 }
 
 static void note_use(struct relay *r, struct token *t)
@@ -86,6 +93,7 @@ static struct app_conn *app_new(struct relay *r, const struct event *e, struct s
     a->token_key = token_key;
     a->concurrency = reg->concurrency;
     a->prefetch = reg->prefetch;
+    a->at_once = reg->own_queue ? 1 : reg->concurrency;
     a->connected_ms = r->now.wall_ms;
     (void)(str_copy(a->instance, sizeof a->instance, reg->instance));
     (void)(str_copy(a->name, sizeof a->name, reg->app_name));
@@ -186,18 +194,20 @@ void app_register(struct relay *r, const struct event *e)
         return;
     }
     struct str why;
-    struct token *t = check_token(r, e, s, &why);
-    if (!t) {
+    struct token *t = NULL;
+    if (!may_serve(r, e, s, &t, &why)) {
         refuse(r, e->conn, ERR_UNAUTHORIZED, why);
         return;
     }
-    replace_older(r, s, t->key, reg->instance);
+    int64_t token_key = t ? t->key : 0;
+    replace_older(r, s, token_key, reg->instance);
     if (s->app_count >= s->rec.max_apps) {
         refuse(r, e->conn, ERR_SPACE_TAKEN, STR("Space already has a connected app"));
         return;
     }
-    note_use(r, t);
-    struct app_conn *a = app_new(r, e, s, t->key);
+    if (t)
+        note_use(r, t);
+    struct app_conn *a = app_new(r, e, s, token_key);
     struct resumed *resumed = relay_arena(r, sizeof *resumed * (reg->resume_count + 1));
     size_t count = resume(r, a, reg, resumed);
     welcome(r, a, resumed, count);

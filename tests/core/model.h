@@ -24,6 +24,7 @@ struct known {
     uint32_t tries;    /* attempts that reached an app, but for those that a stop cost */
     uint32_t tried;    /* the newest of them */
     bool interrupted;  /* by a stop: counts again when its app resumes it */
+    bool waited;       /* its app had enough to do without it, and has said nothing about it */
     uint64_t heard_ms; /* from its app */
     bool timed_out;
     struct bytes *told; /* the result that was acknowledged */
@@ -244,8 +245,10 @@ static inline void model_has(const struct rig *t, struct known *k, const struct 
 static inline void model_heard(struct rig *t, uint64_t conn, struct lease_ref l)
 {
     struct known *k = uuid_is_nil(l.request_id) ? NULL : model_known(t, l.request_id);
-    if (k && k->holder == conn && k->attempt == l.attempt)
-        k->heard_ms = t->now.mono_ms;
+    if (!k || k->holder != conn || k->attempt != l.attempt)
+        return;
+    k->heard_ms = t->now.mono_ms;
+    k->waited = false;
 }
 
 static inline void model_handed_out(struct rig *t, uint64_t conn, struct lease_ref l)
@@ -263,6 +266,7 @@ static inline void model_handed_out(struct rig *t, uint64_t conn, struct lease_r
     k->attempt = k->tried = l.attempt;
     k->tries++;
     k->interrupted = false;
+    k->waited = model_working(t, conn) >= a->concurrency;
     model_has(t, k, a);
     buf_clear(&k->text);
     model_drop(a, l.request_id);
@@ -299,7 +303,7 @@ static inline void model_registered(struct rig *t, uint64_t conn, const struct a
         k->holder = conn;
         k->tries += k->interrupted || k->tried != k->attempt;
         k->tried = k->attempt;
-        k->interrupted = false;
+        k->interrupted = k->waited = false;
         model_has(t, k, a);
         model_hold(t, conn, out->resumed[i].lease);
     }
@@ -412,10 +416,22 @@ static inline void model_publish(struct rig *t, const struct effect *e)
         buf_clear(&k->text);
 }
 
+/* An attempt that its app has had counts, unless it only waited there. */
+static inline void model_check_waived(struct rig *t, struct known *k, const struct change *c)
+{
+    bool had = k->tried == c->attempt && !k->interrupted;
+    if (!had || c->waived == disk_request(&t->disk, c->id)->rec.waived)
+        return;
+    assert_true(k->waited);
+    k->interrupted = true;
+    k->tries--;
+}
+
 /* Given up neither too early nor too late. */
 static inline void model_check_loss(struct rig *t, const struct change *c)
 {
     struct known *k = model_known(t, c->id);
+    model_check_waived(t, k, c);
     if (c->kind == CHANGE_REQUEST_QUEUED)
         assert_true(c->lost < t->limits.poison_losses && c->lost <= k->tries);
     else if (!strcmp(c->code, err_code(ERR_APP_LOST)))

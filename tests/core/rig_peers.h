@@ -14,6 +14,7 @@ struct join {
     size_t resume_count;
     enum token_state token_state; /* ABSENT reads as SIGNED; use no_token */
     bool no_token, nameless;
+    bool old;                /* keeps a queue of its own and may lack a token */
     struct uuid claim_space; /* nil = the token's */
     int64_t claim_expires_ms;
 };
@@ -36,6 +37,7 @@ static inline void join_as(struct rig *t, struct join j)
     m.reg.app_version = STR("1");
     m.reg.concurrency = j.concurrency ? j.concurrency : 1;
     m.reg.prefetch = j.prefetch;
+    m.reg.own_queue = m.reg.may_lack_token = j.old;
     m.reg.resume = j.resume;
     m.reg.resume_count = j.resume_count;
     struct event e = {
