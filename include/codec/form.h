@@ -9,6 +9,9 @@
 
 #define FORM_FIELDS_MAX 100
 
+/* True for the type of a body that form_parse takes, with or without parameters. */
+bool form_type(struct str content_type);
+
 struct form {
     struct form_field {
         struct str name, value; /* decoded, valid UTF-8, no NUL */

@@ -8,9 +8,5 @@ void health_live(struct hub *h, struct exchange *x);
 void health_ready(struct hub *h, struct exchange *x);
 /* To clients on this machine and to admins; 403 to others. */
 void health_metrics(struct hub *h, struct exchange *x);
-/* The edge's `abandoned`: x's question to the core, if it has one, goes unanswered. */
-void health_abandoned(struct exchange *x);
-/* As above for all. */
-void health_release(struct hub *h);
 
 #endif

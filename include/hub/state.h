@@ -41,7 +41,7 @@ struct hub {
     struct native_decoder decoder; /* of whatever message is being handled */
     struct buf scratch;            /* what is being encoded */
 
-    struct list stats_queries; /* /metrics that wait for the core */
+    struct list asks; /* HTTP requests that wait for the core */
 
     enum hub_phase phase;
     uint64_t phase_ends_ms;
@@ -53,6 +53,8 @@ struct hub {
 /* Feeds the core, and sees to it that the core's new deadlines are heard of. Nothing once the hub
  * leaves. */
 void hub_event(struct hub *h, struct event *e);
+/* The same for a command, see app_command. */
+void hub_command(struct hub *h, struct command *cmd, app_answered *answered, void *ctx);
 void hub_unwatch(struct hub *h, struct topic_id topic); /* EVENT_UNWATCH */
 static inline bool hub_stopping(const struct hub *h)
 {

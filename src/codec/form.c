@@ -2,6 +2,13 @@
 
 #include <stdlib.h>
 
+bool form_type(struct str content_type)
+{
+    struct str name, params;
+    str_split(content_type, ';', &name, &params);
+    return str_eq_nocase(str_trim(name), STR("application/x-www-form-urlencoded"));
+}
+
 /* Decodes s to *to, which moves on. */
 static enum err decode(struct str s, char **to, struct str *out)
 {

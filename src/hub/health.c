@@ -1,10 +1,9 @@
 #include "hub/health.h"
 
-#include "base/alloc.h"
+#include "hub/ask.h"
 #include "hub/routes.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #define METRICS_BYTES 65536
 #define WHY_BYTES     200
@@ -40,13 +39,6 @@ void health_ready(struct hub *h, struct exchange *x)
 }
 
 /* ---- /metrics ---- */
-
-/* A scrape that waits for the core's numbers. Outlives the hub when the core answers late. */
-struct stats_query {
-    struct list link; /* on the hub's stats_queries while x waits */
-    struct hub *hub;
-    struct exchange *x; /* NULL when it has gone */
-};
 
 static void metric(struct buf *b, const char *name, const char *help, uint64_t value)
 {
@@ -84,22 +76,15 @@ static void write_core(struct buf *b, const struct admin_view *v)
     metric(b, "request_p99_ms", "99th percentile of a request's time", v->p99_ms);
 }
 
-static void on_stats(void *ctx, struct reply *reply)
+static void on_stats(struct hub *h, struct exchange *x, const struct reply *reply)
 {
-    struct stats_query *q = ctx;
     struct buf b = BUF_INIT(METRICS_BYTES);
-    list_remove(&q->link);
-    if (q->x) {
-        write_own(&b, q->hub);
-        if (!reply->err)
-            write_core(&b, &reply->stats);
-        exchange_set(q->x, NULL);
-        exchange_reply(q->x, 200, "text/plain; version=0.0.4; charset=utf-8",
-                       STR("Cache-Control: no-store\r\n"), buf_str(&b));
-    }
-    reply_release(reply);
+    write_own(&b, h);
+    if (!reply->err)
+        write_core(&b, &reply->stats);
+    exchange_reply(x, 200, "text/plain; version=0.0.4; charset=utf-8",
+                   STR("Cache-Control: no-store\r\n"), buf_str(&b));
     buf_release(&b);
-    free(q);
 }
 
 /* An untold proxy on this machine would make everybody local: whoever was forwarded is not. */
@@ -121,30 +106,7 @@ void health_metrics(struct hub *h, struct exchange *x)
         exchange_error(x, ERR_FORBIDDEN, "Only for admins, and for programs on this machine", 0);
         return;
     }
-    struct stats_query *q = xcalloc(1, sizeof *q);
-    *q = (struct stats_query){.hub = h, .x = x};
-    list_push_back(&h->stats_queries, &q->link);
-    exchange_set(x, q);
     struct command c = {.kind = CMD_QUERY_STATS,
                         .actor = {.role = ROLE_ADMIN, .name = "(metrics)"}};
-    app_command(h->app, &c, on_stats, q);
-}
-
-static void forget(struct stats_query *q)
-{
-    list_remove(&q->link);
-    q->x = NULL;
-}
-
-void health_abandoned(struct exchange *x)
-{
-    struct stats_query *q = exchange_value(x);
-    if (q)
-        forget(q);
-}
-
-void health_release(struct hub *h)
-{
-    LIST_EACH (&h->stats_queries, it)
-        forget(CONTAINER_OF(it, struct stats_query, link));
+    ask_core(h, x, &c, on_stats);
 }

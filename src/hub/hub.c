@@ -3,10 +3,10 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "hub/app_socket.h"
+#include "hub/ask.h"
 #include "hub/client_socket.h"
 #include "hub/control.h"
 #include "hub/effects.h"
-#include "hub/health.h"
 #include "hub/loop.h"
 #include "hub/notify.h"
 #include "hub/routes.h"
@@ -23,15 +23,26 @@
 
 /* ---- the core ---- */
 
+static void poll_soon(struct hub *h)
+{
+    if (h->poll_soon)
+        return;
+    h->poll_soon = true;
+    trigger_soon(h->poll);
+}
+
 void hub_event(struct hub *h, struct event *e)
 {
     if (h->phase == HUB_LEAVES)
         return;
     app_event(h->app, e);
-    if (h->poll_soon)
-        return;
-    h->poll_soon = true;
-    trigger_soon(h->poll);
+    poll_soon(h);
+}
+
+void hub_command(struct hub *h, struct command *cmd, app_answered *answered, void *ctx)
+{
+    app_command(h->app, cmd, answered, ctx);
+    poll_soon(h);
 }
 
 void hub_unwatch(struct hub *h, struct topic_id topic)
@@ -148,7 +159,7 @@ enum err hub_new(struct hub **out, const struct hub_config *config, struct buf *
                       .listening_ctx = config->ctx};
     native_init(&h->decoder, h->limits);
     buf_init(&h->scratch, SCRATCH_BYTES);
-    list_init(&h->stats_queries);
+    list_init(&h->asks);
     h->topics = topics_new(h->limits, client_socket_output);
     h->poll = trigger_timer(base, on_poll, h);
     enum err e = open_all(h, config, why);
@@ -191,7 +202,7 @@ void hub_free(struct hub *h)
     app_set_sink(h->app, no_sink, NULL);
     edge_free(h->edge);
     free_conns(h);
-    health_release(h);
+    asks_release(h);
     control_free(h->control);
     stop_release(h);
     free_triggers(h);

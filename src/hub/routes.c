@@ -1,34 +1,54 @@
 #include "hub/routes.h"
 
 #include "hub/app_socket.h"
+#include "hub/ask.h"
 #include "hub/client_socket.h"
 #include "hub/health.h"
+#include "hub/old_http.h"
 
 #define SESSION_COOKIE "session"
 #define ORIGIN_BYTES   1024
 
 struct route {
     const char *path;
+    bool tail; /* the path goes on */
+    enum http_method method;
     const char *allow; /* for 405 */
     bool head;         /* HEAD is taken beside GET */
     bool before_setup; /* also while there is no admin */
     enum edge_route kind;
     void (*answer)(struct hub *h, struct exchange *x);
+    void (*abandoned)(struct exchange *x);
+    uint64_t (*body_max)(struct hub *h, const struct exchange *x); /* NULL: takes none */
 };
 
+#define GET      .method = HTTP_GET, .allow = "Allow: GET\r\n"
+#define GET_HEAD .method = HTTP_GET, .allow = "Allow: GET, HEAD\r\n", .head = true
+#define POST     .method = HTTP_POST, .allow = "Allow: POST\r\n"
+
 static const struct route routes[] = {
-    {"/ws/app", "Allow: GET\r\n", false, false, EDGE_SOCKET, app_socket_open},
-    {"/ws/client", "Allow: GET\r\n", false, false, EDGE_SOCKET, client_socket_open},
-    {"/healthz", "Allow: GET, HEAD\r\n", true, true, EDGE_HERE, health_live},
-    {"/readyz", "Allow: GET, HEAD\r\n", true, true, EDGE_HERE, health_ready},
-    {"/metrics", "Allow: GET, HEAD\r\n", true, false, EDGE_HERE, health_metrics},
+    {"/ws/app", GET, .kind = EDGE_SOCKET, .answer = app_socket_open},
+    {"/ws/client", GET, .kind = EDGE_SOCKET, .answer = client_socket_open},
+    {"/healthz", GET_HEAD, .before_setup = true, .kind = EDGE_HERE, .answer = health_live},
+    {"/readyz", GET_HEAD, .before_setup = true, .kind = EDGE_HERE, .answer = health_ready},
+    {"/metrics", GET_HEAD, .kind = EDGE_HERE, .answer = health_metrics, .abandoned = ask_abandoned},
+    {OLD_SUBMIT_PATH, POST, .tail = true, .kind = EDGE_HERE, .answer = old_submit,
+     .abandoned = ask_abandoned, .body_max = old_submit_body_max},
+    {"/websockets/status", GET_HEAD, .kind = EDGE_HERE, .answer = old_status,
+     .abandoned = ask_abandoned},
 };
+
+static bool is_at(const struct route *r, struct str path)
+{
+    struct str own = str_of(r->path);
+    return r->tail ? str_starts(path, own) && path.n > own.n : str_eq(path, own);
+}
 
 /* NULL for a page. */
 static const struct route *route_find(struct str path)
 {
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (str_eq(str_of(routes[i].path), path))
+        if (is_at(&routes[i], path))
             return &routes[i];
     }
     return NULL;
@@ -105,8 +125,8 @@ static enum edge_route on_route(void *ctx, struct exchange *x, uint64_t *max_bod
     }
     if (!route)
         return EDGE_PAGE;
-    *max_body = 0;
-    if (head->method != HTTP_GET && !(route->head && head->method == HTTP_HEAD)) {
+    *max_body = route->body_max ? route->body_max(h, x) : 0;
+    if (head->method != route->method && !(route->head && head->method == HTTP_HEAD)) {
         exchange_reply(x, 405, "text/plain; charset=utf-8", str_of(route->allow),
                        STR("Method not allowed\n"));
         return EDGE_DONE;
@@ -122,7 +142,9 @@ static void on_answer(void *ctx, struct exchange *x)
 static void on_abandoned(void *ctx, struct exchange *x)
 {
     (void)ctx;
-    health_abandoned(x);
+    const struct route *route = route_find(exchange_head(x)->path);
+    if (route->abandoned)
+        route->abandoned(x);
 }
 
 static bool on_identify(void *ctx, struct exchange *x, struct identity *who)

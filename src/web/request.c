@@ -77,13 +77,6 @@ static enum err read_body(struct mg_connection *conn, size_t n, struct buf *body
     return OK;
 }
 
-static bool is_form(struct str type)
-{
-    struct str name, params;
-    str_split(type, ';', &name, &params);
-    return str_eq_nocase(str_trim(name), STR("application/x-www-form-urlencoded"));
-}
-
 static enum err read_form(struct page_request *p, long long length)
 {
     if (length <= 0)
@@ -92,7 +85,7 @@ static enum err read_form(struct page_request *p, long long length)
         return ERR_TOO_LARGE;
     struct buf body = BUF_INIT(PAGE_BODY_BYTES);
     enum err e = read_body(p->conn, (size_t)length, &body);
-    if (!e && !is_form(field(p, "Content-Type")))
+    if (!e && !form_type(field(p, "Content-Type")))
         e = ERR_INPUT_REFUSED;
     if (!e)
         e = form_parse(&p->form, buf_str(&body));

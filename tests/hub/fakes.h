@@ -3,6 +3,7 @@
 #ifndef TESTS_HUB_FAKES_H
 #define TESTS_HUB_FAKES_H
 
+#include "hub/ask.h"
 #include "hub/health.h"
 #include "hub/loop.h"
 #include "hub/state.h"
@@ -22,6 +23,7 @@
 struct exchange {
     struct http_head head;
     char *text;
+    struct str content; /* of the request */
     const char *address, *origin;
     void *value;
     unsigned status; /* of the reply; 0 = none yet */
@@ -65,6 +67,11 @@ static inline void exchange_fake_free(struct exchange *x)
 const struct http_head *exchange_head(const struct exchange *x)
 {
     return &x->head;
+}
+
+struct str exchange_body(const struct exchange *x)
+{
+    return x->content;
 }
 
 const char *exchange_address(const struct exchange *x)
@@ -191,6 +198,8 @@ struct app {
     struct identity person;
     struct told told[EVENTS_MAX];
     size_t count;
+    struct reply reply;     /* to every command; heap parts are given away */
+    struct command command; /* the last; its payload is owned */
     bool answers_late;
     app_answered *answered; /* of the command that waits */
     void *answered_ctx;
@@ -263,20 +272,25 @@ size_t app_saves_pending(const struct app *a)
     return a->saves_pending;
 }
 
+static inline void app_answer_late(struct app *a)
+{
+    struct reply r = a->reply;
+    a->answered(a->answered_ctx, &r);
+}
+
 void app_command(struct app *a, struct command *cmd, app_answered *answered, void *ctx)
 {
-    struct reply r = {.stats = {.queued = 34}};
-    assert_int_equal(cmd->kind, CMD_QUERY_STATS);
+    command_release(&a->command);
+    a->command = *cmd;
     a->answered = answered;
     a->answered_ctx = ctx;
     if (!a->answers_late)
-        answered(ctx, &r);
+        app_answer_late(a);
 }
 
-static inline void app_answer_late(struct app *a)
+void hub_command(struct hub *h, struct command *cmd, app_answered *answered, void *ctx)
 {
-    struct reply r = {.stats = {.queued = 34}};
-    a->answered(a->answered_ctx, &r);
+    app_command(h->app, cmd, answered, ctx);
 }
 
 /* ---- between ---- */
@@ -286,19 +300,21 @@ static inline void hub_fake_init(struct hub *h, struct app *a, struct topic_outp
     static const uint8_t seed[32] = {7};
     *a =
         (struct app){.cookie = "good",
+                     .reply = {.stats = {.queued = 34}},
                      .person = {.user_key = 5, .session_key = 6, .role = ROLE_USER, .name = "ann"}};
     limits_default(&a->limits);
     sign_key_from_seed(&a->key, seed);
     *h = (struct hub){.app = a, .limits = &a->limits, .base = loop_new()};
     native_init(&h->decoder, h->limits);
     buf_init(&h->scratch, 1 << 20);
-    list_init(&h->stats_queries);
+    list_init(&h->asks);
     h->topics = topics_new(h->limits, output);
 }
 
 static inline void hub_fake_release(struct hub *h)
 {
-    health_release(h);
+    asks_release(h);
+    command_release(&h->app->command);
     topics_free(h->topics);
     native_release(&h->decoder);
     buf_release(&h->scratch);

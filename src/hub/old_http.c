@@ -1,0 +1,169 @@
+#include "hub/old_http.h"
+
+#include "codec/form.h"
+#include "codec/old_http.h"
+#include "hub/ask.h"
+#include "hub/routes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LANGUAGE_COOKIE "lang"
+#define SMALL_BYTES     4096
+#define JSON_TYPE       "application/json"
+
+/* ---- who asks, and in which language they are answered ---- */
+
+static enum language language_of(struct hub *h, const struct exchange *x)
+{
+    const struct http_head *head = exchange_head(x);
+    struct identity who;
+    struct str cookie = STR("");
+    bool known = routes_identify(h, x, &who);
+    if (!http_cookie(head, STR(LANGUAGE_COOKIE), &cookie))
+        cookie = STR("");
+    return language_choose(str_of(known ? who.language : ""), cookie,
+                           http_field(head, STR("Accept-Language")));
+}
+
+static struct command command_of(enum command_kind kind, const struct identity *who,
+                                 const struct exchange *x, struct uuid id)
+{
+    struct command c = {
+        .kind = kind, .actor = {.user_key = who->user_key, .role = who->role}, .id = id};
+    memcpy(c.actor.name, who->name, sizeof c.actor.name);
+    (void)str_copy(c.actor.address, sizeof c.actor.address, str_of(exchange_address(x)));
+    return c;
+}
+
+/* ---- errors ---- */
+
+static void reply_error(struct exchange *x, unsigned status, uint64_t retry_after_ms,
+                        struct str json)
+{
+    char retry[64] = "";
+    if (retry_after_ms)
+        (void)snprintf(retry, sizeof retry, "Retry-After: %llu\r\n",
+                       (unsigned long long)((retry_after_ms + 999) / 1000));
+    exchange_reply(x, status, JSON_TYPE, str_of(retry), json);
+}
+
+static void refuse(struct hub *h, struct exchange *x, enum err e, uint64_t retry_after_ms,
+                   uint32_t inputs)
+{
+    struct buf b = BUF_INIT(SMALL_BYTES);
+    unsigned status = old_error_write(&b, language_of(h, x), e, retry_after_ms, inputs);
+    reply_error(x, status, retry_after_ms, buf_str(&b));
+    buf_release(&b);
+}
+
+/* ---- submit ---- */
+
+/* A payload's JSON is escaped once by the form: a byte may take three. */
+uint64_t old_submit_body_max(struct hub *h, const struct exchange *x)
+{
+    struct identity who;
+    uint64_t most = 3 * h->limits->payload_bytes + SMALL_BYTES;
+    bool known = routes_identify(h, x, &who);
+    return known && most > h->limits->body_bytes ? most : h->limits->body_bytes;
+}
+
+static void on_submitted(struct hub *h, struct exchange *x, const struct reply *reply)
+{
+    struct buf b = BUF_INIT(SMALL_BYTES);
+    if (reply->err) {
+        refuse(h, x, reply->err, reply->retry_after_ms, reply->inputs);
+        return;
+    }
+    old_submit_write(&b, reply->id);
+    exchange_reply(x, 200, JSON_TYPE, STR(""), buf_str(&b));
+    buf_release(&b);
+}
+
+/* The form as a payload; c owns it. */
+static enum err read_payload(struct hub *h, const struct exchange *x, struct command *c)
+{
+    const struct str *type = http_field(exchange_head(x), STR("Content-Type"));
+    struct buf b = BUF_INIT((size_t)h->limits->payload_bytes);
+    enum err e = old_submit_read(type ? *type : STR(""), exchange_body(x), &b, &c->inputs);
+    if (!e)
+        c->payload = bytes_new(buf_str(&b));
+    buf_release(&b);
+    if ((!e && !c->payload) || e == ERR_MEMORY)
+        return ERR_STORE_UNAVAILABLE;
+    return e;
+}
+
+void old_submit(struct hub *h, struct exchange *x)
+{
+    struct str path = exchange_head(x)->path;
+    struct identity who;
+    struct uuid space_id;
+    size_t skip = strlen(OLD_SUBMIT_PATH);
+    if (!routes_identify(h, x, &who)) {
+        refuse(h, x, ERR_UNAUTHORIZED, 0, 0);
+        return;
+    }
+    if (uuid_parse(str_slice(path.p + skip, path.n - skip), &space_id)) {
+        refuse(h, x, ERR_NOT_FOUND, 0, 0);
+        return;
+    }
+    struct command c = command_of(CMD_SUBMIT, &who, x, space_id);
+    enum err e = read_payload(h, x, &c);
+    if (e)
+        refuse(h, x, e, 0, 0);
+    else
+        ask_core(h, x, &c, on_submitted);
+}
+
+/* ---- status ---- */
+
+static void on_status(struct hub *h, struct exchange *x, const struct reply *reply)
+{
+    if (reply->err == ERR_NOT_FOUND) {
+        reply_error(x, 404, 0, STR("{\"error\":\"Request not found\"}"));
+        return;
+    }
+    if (reply->err) {
+        refuse(h, x, reply->err, reply->retry_after_ms, 0);
+        return;
+    }
+    old_status_write(&h->scratch, reply->request);
+    if (h->scratch.failed)
+        refuse(h, x, ERR_INTERNAL, 0, 0);
+    else
+        exchange_reply(x, 200, JSON_TYPE, STR(""), buf_str(&h->scratch));
+    buf_consume(&h->scratch, h->scratch.len);
+    buf_clear(&h->scratch);
+}
+
+/* The query's request_id; ERR_BAD_MESSAGE when it is missing, ERR_NOT_FOUND when it is no id. */
+static enum err read_request_id(const struct exchange *x, struct uuid *id)
+{
+    struct form query;
+    if (form_parse(&query, exchange_head(x)->query))
+        return ERR_BAD_MESSAGE;
+    struct str text = form_value(&query, STR("request_id"));
+    enum err e = !text.n ? ERR_BAD_MESSAGE : uuid_parse(text, id) ? ERR_NOT_FOUND : OK;
+    form_release(&query);
+    return e;
+}
+
+void old_status(struct hub *h, struct exchange *x)
+{
+    struct identity who;
+    struct uuid id;
+    if (!routes_identify(h, x, &who)) {
+        refuse(h, x, ERR_UNAUTHORIZED, 0, 0);
+        return;
+    }
+    enum err e = read_request_id(x, &id);
+    if (e == ERR_BAD_MESSAGE) {
+        reply_error(x, 400, 0, STR("{\"error\":\"Missing request_id\"}"));
+    } else if (e) {
+        reply_error(x, 404, 0, STR("{\"error\":\"Request not found\"}"));
+    } else {
+        struct command c = command_of(CMD_QUERY_REQUEST, &who, x, id);
+        ask_core(h, x, &c, on_status);
+    }
+}
