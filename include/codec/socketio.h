@@ -29,8 +29,9 @@ struct sio_packet {
     uint64_t id;
     size_t attachments; /* binary messages that follow, for the two binary types */
     struct str name;    /* of an event, between its quotes, still escaped */
-    struct str data;    /* of a connect: the payload, "" = none. Of an event: the values after its
-                           name.    Of an ack: its values. Values have commas between them; "" = none */
+    struct str
+        data; /* of a connect: the payload, "" = none. Of an event: the values after its
+                 name.    Of an ack: its values. Values have commas between them; "" = none */
 };
 
 /* Strings point into text. Everything is checked: type, count of attachments, namespace, id, JSON
