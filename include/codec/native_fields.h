@@ -40,7 +40,9 @@ struct native_reading {
     struct str text;
     struct json_scan scan;
     struct str type;
-    size_t strings_bytes; /* all its decoded strings together take at most this */
+    struct app_register defaults; /* of a `register` */
+    bool attempt_optional;        /* absent reads 0 */
+    size_t strings_bytes;         /* all its decoded strings together take at most this */
 };
 
 /* What fields are looked up in: the message itself, or (object.n > 0) an object inside it. */
@@ -53,6 +55,13 @@ struct field_scope {
 /* Scans the text and reads `type` and, when it can be read, request_id into the decoder. Errors as
  * native_decode_app; ERR_MEMORY. */
 MUST_USE enum err native_begin(struct native_reading *r, struct native_decoder *d, struct str text);
+/* For a message whose type is no field of it. */
+MUST_USE enum err native_begin_typed(struct native_reading *r, struct native_decoder *d,
+                                     struct str text, struct str type);
+/* The rest of native_decode_app, by r->type. */
+MUST_USE enum err native_decode_begun(struct native_reading *r, struct app_msg *out);
+/* request_id and attempt. */
+MUST_USE enum err native_read_lease(struct native_reading *r, struct app_msg *out);
 /* Reads the fields into the struct at `into`. ERR_BAD_MESSAGE, ERR_MEMORY; d->why is set. */
 MUST_USE enum err native_read(struct native_reading *r, struct field_scope scope,
                               const struct field *fields, size_t count, void *into);

@@ -316,12 +316,15 @@ static void clear(struct native_decoder *d)
     d->has_request_id = false;
 }
 
-enum err native_begin(struct native_reading *r, struct native_decoder *d, struct str text)
+enum err native_begin_typed(struct native_reading *r, struct native_decoder *d, struct str text,
+                            struct str type)
 {
-    static const struct field type = {"type", FIELD_STRING, true, 0, NO_FLAG, 0, 0};
     clear(d);
     r->d = d;
     r->text = text;
+    r->type = type;
+    r->defaults = (struct app_register){.concurrency = 1};
+    r->attempt_optional = false;
     enum err e = json_scan(text, (size_t)d->limits->json_depth, true, &r->scan);
     if (e)
         return native_refuse(d, e, "%s (at byte %zu)", r->scan.why, r->scan.error_at);
@@ -334,7 +337,14 @@ enum err native_begin(struct native_reading *r, struct native_decoder *d, struct
             d, ERR_TOO_LARGE,
             "a message without its payload, result and text must have at most %llu bytes",
             (unsigned long long)d->limits->json_tree_bytes);
-    return native_read(r, WHOLE_MESSAGE, &type, 1, &r->type);
+    return OK;
+}
+
+enum err native_begin(struct native_reading *r, struct native_decoder *d, struct str text)
+{
+    static const struct field type = {"type", FIELD_STRING, true, 0, NO_FLAG, 0, 0};
+    enum err e = native_begin_typed(r, d, text, STR(""));
+    return e ? e : native_read(r, WHOLE_MESSAGE, &type, 1, &r->type);
 }
 
 enum err native_unknown_type(struct native_reading *r)

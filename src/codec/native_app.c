@@ -9,11 +9,11 @@
 /* Each reads the fields of its kind into out, which holds defaults. */
 typedef enum err decode_fn(struct native_reading *r, struct app_msg *out);
 
-static enum err read_lease(struct native_reading *r, struct app_msg *out)
+enum err native_read_lease(struct native_reading *r, struct app_msg *out)
 {
-    static const struct field fields[] = {
+    const struct field fields[] = {
         {"request_id", FIELD_ID, true, AT(lease.request_id), NO_FLAG, 0, 0},
-        {"attempt", FIELD_U32, true, AT(lease.attempt), NO_FLAG, 1, UINT32_MAX},
+        {"attempt", FIELD_U32, !r->attempt_optional, AT(lease.attempt), NO_FLAG, 1, UINT32_MAX},
     };
     return native_read(r, WHOLE_MESSAGE, fields, COUNT(fields), out);
 }
@@ -68,7 +68,7 @@ static enum err decode_register(struct native_reading *r, struct app_msg *out)
         {"name", FIELD_STRING, false, REG(reg.app_name), NO_FLAG, 0, 0},
         {"version", FIELD_STRING, false, REG(reg.app_version), NO_FLAG, 0, 0},
     };
-    struct register_parts parts = {.reg = {.concurrency = 1}};
+    struct register_parts parts = {.reg = r->defaults};
     enum err e = native_read(r, WHOLE_MESSAGE, fields, COUNT(fields), &parts);
     if (!e && parts.app.n) {
         struct field_scope scope = {parts.app, "app."};
@@ -88,7 +88,7 @@ static enum err decode_progress(struct native_reading *r, struct app_msg *out)
         {"step", FIELD_U32, false, AT(progress.step), AT(progress.has_step), 0, UINT32_MAX},
         {"steps", FIELD_U32, false, AT(progress.steps), AT(progress.has_steps), 0, UINT32_MAX},
     };
-    enum err e = read_lease(r, out);
+    enum err e = native_read_lease(r, out);
     return e ? e : native_read(r, WHOLE_MESSAGE, fields, COUNT(fields), out);
 }
 
@@ -98,7 +98,7 @@ static enum err decode_delta(struct native_reading *r, struct app_msg *out)
         {"text", FIELD_STRING, true, AT(text), NO_FLAG, 0, 0},
         {"offset", FIELD_U64, false, AT(offset), AT(has_offset), 0, UINT64_MAX},
     };
-    enum err e = read_lease(r, out);
+    enum err e = native_read_lease(r, out);
     if (!e)
         e = native_read(r, WHOLE_MESSAGE, fields, COUNT(fields), out);
     if (e || out->text.n <= r->d->limits->text_bytes)
@@ -121,7 +121,7 @@ static enum err decode_result(struct native_reading *r, struct app_msg *out)
         {"usage", FIELD_OBJECT, false, RESULT(usage), NO_FLAG, 0, 0},
     };
     struct result_parts parts = {.usage = STR("")};
-    enum err e = read_lease(r, out);
+    enum err e = native_read_lease(r, out);
     if (!e)
         e = native_read(r, WHOLE_MESSAGE, fields, COUNT(fields), &parts);
     if (!e && !str_eq(parts.status, STR("completed")))
@@ -149,7 +149,7 @@ static enum err decode_error(struct native_reading *r, struct app_msg *out)
         {"message", FIELD_STRING, true, AT(message), NO_FLAG, 0, 0},
     };
     struct error_parts parts = {.usage = STR("")};
-    enum err e = read_lease(r, out);
+    enum err e = native_read_lease(r, out);
     if (!e)
         e = native_read(r, WHOLE_MESSAGE, fields, COUNT(fields), &parts);
     if (!e)
@@ -182,22 +182,25 @@ static const struct {
 };
 _Static_assert(COUNT(app_types) == APP_MSG__MAX, "one row for each kind");
 
-enum err native_decode_app(struct native_decoder *d, struct str text, struct app_msg *out)
+enum err native_decode_begun(struct native_reading *r, struct app_msg *out)
 {
-    struct native_reading r;
-    enum err e = native_begin(&r, d, text);
-    if (e)
-        return e;
     for (size_t kind = 0; kind < APP_MSG__MAX; kind++) {
-        if (!str_eq(r.type, str_of(app_types[kind].type)))
+        if (!str_eq(r->type, str_of(app_types[kind].type)))
             continue;
         struct app_msg m = {.kind = (enum app_msg_kind)kind};
-        e = app_types[kind].decode(&r, &m);
+        enum err e = app_types[kind].decode(r, &m);
         if (!e)
             *out = m;
         return e;
     }
-    return native_unknown_type(&r);
+    return native_unknown_type(r);
+}
+
+enum err native_decode_app(struct native_decoder *d, struct str text, struct app_msg *out)
+{
+    struct native_reading r;
+    enum err e = native_begin(&r, d, text);
+    return e ? e : native_decode_begun(&r, out);
 }
 
 /* ---- to an app ---- */
