@@ -12,6 +12,7 @@
 #include "core/queue.h"
 #include "core/relay.h"
 #include "core/retention.h"
+#include "core/saves.h"
 #include "core/timer.h"
 
 #include <assert.h>
@@ -192,61 +193,6 @@ struct request {
     UT_hash_handle hh;
 };
 
-/* ---- saves and loads under way ---- */
-
-struct save {
-    uint64_t id;
-    uint64_t since_ms;
-    void (*done)(struct relay *r, struct save *s, enum err err);
-    struct request *request;
-    uint64_t offset;  /* text: bytes on disk when it is done */
-    uint32_t attempt; /* text */
-    uint64_t ticket;
-    bool more;          /* retention: there is more to remove */
-    struct uuid object; /* what a command made or changed */
-    void *row;          /* a heap copy of the row, applied when it is saved */
-    struct sure *sure;
-    struct list link; /* in the order they were given */
-    UT_hash_handle hh;
-};
-
-/* A change that is tried again each second until it is saved, because nobody else would ask for it
- * again. */
-struct sure {
-    struct timer timer;
-    struct list link;
-    enum change_kind kind; /* SESSION_END or KEYS_EXPIRED (key), or REQUEST_USAGE (id, usage) */
-    int64_t key;
-    struct uuid id;
-    struct bytes *usage;
-};
-
-#define LOADS_PER_CONN 64
-
-enum load_for { LOAD_FOR_ACK, LOAD_FOR_SUBSCRIBE, LOAD_FOR_CANCEL, LOAD_FOR_QUERY };
-
-struct load {
-    uint64_t id;
-    enum load_for purpose;
-    uint64_t conn, ticket; /* a query has no socket: see query.c for its conn */
-    struct lease_ref lease;
-    int64_t app_space_key;
-    struct identity who;
-    struct actor actor; /* of a query */
-    struct uuid request_id;
-    char topic_text[UUID_TEXT_BYTES + 16];
-    char ref[REF_BYTES];
-    char address[ADDRESS_BYTES]; /* of the socket that subscribes */
-    UT_hash_handle hh;
-};
-
-/* How many of a connection's loads are under way; made with the first, gone with the last. */
-struct loader {
-    uint64_t conn;
-    unsigned loads;
-    UT_hash_handle hh;
-};
-
 /* ---- counting ---- */
 
 #define LATENCY_SAMPLES 512
@@ -316,21 +262,6 @@ void timer_set(struct relay *r, struct timer *t, uint64_t at_ms);
 void timer_stop(struct relay *r, struct timer *t);
 struct effect *effect_new(struct relay *r, enum effect_kind kind);
 void send_close(struct relay *r, uint64_t conn, uint16_t code, struct str reason);
-
-/* saves.c */
-struct save *save_start(struct relay *r, struct change *c,
-                        void (*done)(struct relay *, struct save *, enum err));
-void save_surely(struct relay *r, enum change_kind kind, int64_t key, struct uuid id,
-                 struct str usage);
-void sure_free_all(struct relay *r);
-void saves_answered(struct relay *r, const struct event *e);
-bool saves_overloaded(const struct relay *r);
-/* NULL when the connection has LOADS_PER_CONN under way: loads wait with what everybody saves, and
- * nobody's may fill that list. */
-struct load *load_start(struct relay *r, enum load_for purpose, uint64_t conn,
-                        struct uuid request_id);
-void loads_answered(struct relay *r, const struct event *e);
-void loads_free_all(struct relay *r);
 
 /* request.c */
 struct request *request_find(struct relay *r, struct uuid id);
