@@ -46,6 +46,8 @@ bool utf8_valid(const void *p, size_t n);
 /* Streaming form for text that arrives in pieces: *state starts at 0; false as soon as it can no
  * longer be valid. When the text has ended it was complete only if *state is 0. */
 bool utf8_feed(uint32_t *state, const void *p, size_t n);
+/* The longest beginning of s that is valid UTF-8, has no NUL and at most max bytes. */
+struct str str_start(struct str s, size_t max);
 /* True when s holds an ASCII control character (below 0x20, or 0x7f) or U+0080..U+009F. */
 bool str_has_control(struct str s);
 

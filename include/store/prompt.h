@@ -7,8 +7,6 @@
 
 #define PROMPT_BYTES 300 /* request_row.prompt without its NUL */
 
-/* The longest beginning of s that is valid UTF-8, has no NUL and at most max bytes. */
-struct str text_start(struct str s, size_t max);
 /* The beginning of payload.prompt. It is a convenience: where it cannot be had, it is "". */
 void prompt_read(struct db *db, const struct bytes *payload, char out[PROMPT_BYTES + 1]);
 

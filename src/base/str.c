@@ -215,6 +215,19 @@ bool utf8_valid(const void *p, size_t n)
     return utf8_feed(&state, p, n) && state == UTF8_START;
 }
 
+struct str str_start(struct str s, size_t max)
+{
+    uint32_t state = UTF8_START;
+    size_t whole = 0;
+    for (size_t i = 0; i < s.n && i < max && s.p[i] != '\0'; i++) {
+        if (!utf8_feed(&state, s.p + i, 1))
+            break;
+        if (state == UTF8_START)
+            whole = i + 1;
+    }
+    return str_slice(s.p, whole);
+}
+
 bool str_has_control(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {

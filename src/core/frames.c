@@ -216,18 +216,6 @@ void frame_result(struct relay *r, struct app_conn *a, const struct app_msg *m)
     request_end(r, q, &end);
 }
 
-/* The beginning that fits with its NUL, cut between characters: an app's code is for people, and a
- * long one is no reason to keep its request waiting. */
-static struct str start_of(struct str s, size_t bytes)
-{
-    if (s.n < bytes)
-        return s;
-    s.n = bytes - 1;
-    while (s.n && !utf8_valid(s.p, s.n))
-        s.n--;
-    return s;
-}
-
 void frame_error(struct relay *r, struct app_conn *a, const struct app_msg *m)
 {
     struct request *q = request_find(r, m->lease.request_id);
@@ -239,7 +227,9 @@ void frame_error(struct relay *r, struct app_conn *a, const struct app_msg *m)
                          .code = ERR_APP_ERROR,
                          .message = some_bytes(m->message),
                          .usage = some_bytes(m->usage)};
-    (void)str_copy(end.code_text, sizeof end.code_text, start_of(m->code, sizeof end.code_text));
+    /* It is for people, and a long one is no reason to keep its request waiting. */
+    (void)str_copy(end.code_text, sizeof end.code_text,
+                   str_start(m->code, sizeof end.code_text - 1));
     request_end(r, q, &end);
 }
 

@@ -46,10 +46,10 @@ struct str relay_text(struct relay *r, const char *fmt, ...)
     int n = vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     assert(n >= 0);
-    size_t len = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-    char *p = relay_arena(r, len + 1);
-    memcpy(p, text, len);
-    return str_slice(p, len);
+    struct str whole = str_start(str_of(text), sizeof text - 1); /* n may be more */
+    char *p = relay_arena(r, whole.n + 1);
+    memcpy(p, whole.p, whole.n);
+    return str_slice(p, whole.n);
 }
 
 struct uuid relay_id(struct relay *r)

@@ -4,19 +4,6 @@
  * transaction (1 ms a MiB). */
 #define PARSED_BYTES ((size_t)1 << 20)
 
-struct str text_start(struct str s, size_t max)
-{
-    uint32_t state = 0;
-    size_t whole = 0;
-    for (size_t i = 0; i < s.n && i < max && s.p[i] != '\0'; i++) {
-        if (!utf8_feed(&state, s.p + i, 1))
-            break;
-        if (state == 0)
-            whole = i + 1;
-    }
-    return str_slice(s.p, whole);
-}
-
 /* The text of json after the start of its prompt, where that is what it begins with. */
 static bool skip_to_prompt(struct str json, struct str *rest)
 {
@@ -42,7 +29,7 @@ static bool plain_prompt(struct str json, struct str *prompt)
         n++;
     if (n == rest.n || (n <= PROMPT_BYTES && rest.p[n] != '"'))
         return false;
-    *prompt = text_start(str_slice(rest.p, n), PROMPT_BYTES);
+    *prompt = str_start(str_slice(rest.p, n), PROMPT_BYTES);
     return true;
 }
 
@@ -52,7 +39,7 @@ static void parse(struct db *db, const struct bytes *payload, char out[PROMPT_BY
                                    " WHERE json_type(?1, '$.prompt') = 'text'");
     bind_bytes(q, payload);
     if (query_row(q))
-        str_copy(out, PROMPT_BYTES + 1, text_start(column_str(q), PROMPT_BYTES));
+        str_copy(out, PROMPT_BYTES + 1, str_start(column_str(q), PROMPT_BYTES));
     enum err no_json = query_end(q);
     (void)no_json;
 }

@@ -68,7 +68,7 @@ static enum err put_large(struct db *db, int64_t key, const struct bytes *usage,
 
 static void bind_app(struct query *q, const struct change *c)
 {
-    bind_str(q, text_start(bytes_str(c->message), NOTE_BYTES - 1));
+    bind_str(q, str_start(bytes_str(c->message), NOTE_BYTES - 1));
     bind_i64(q, c->at_ms);
 }
 

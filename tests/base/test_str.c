@@ -325,6 +325,17 @@ static void copying_fits_whole_or_not_at_all(void **state)
     free(copy);
 }
 
+static void start_of_text_is_cut_between_characters(void **state)
+{
+    (void)state;
+    struct str text = STR("a\xe2\x82\xac\xe2\x82\xac");
+    static const size_t whole[] = {0, 1, 1, 1, 4, 4, 4, 7, 7};
+    for (size_t max = 0; max < sizeof whole / sizeof whole[0]; max++)
+        assert_int_equal(str_start(text, max).n, whole[max]);
+    assert_int_equal(str_start(STR("ab\0c"), 9).n, 2);
+    assert_int_equal(str_start(STR("ab\xff"), 9).n, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +354,7 @@ int main(void)
         cmocka_unit_test(hex_goes_both_ways),
         cmocka_unit_test(bad_hex_is_refused_and_changes_nothing),
         cmocka_unit_test(copying_fits_whole_or_not_at_all),
+        cmocka_unit_test(start_of_text_is_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

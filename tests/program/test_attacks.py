@@ -2,6 +2,7 @@
 import json
 import socket
 
+import pytest
 from edge_fixture import CLOSE, PATIENCE, Client, frame
 from relay import NOBODY, Person, relay_fixture
 
@@ -72,6 +73,12 @@ def test_a_tab_in_a_field_costs_no_connection_to_the_web_threads(r):
     person = Person(r, "ann")
     assert person.try_login(headers={"User-Agent": "odd\tbrowser"}).status_code == 302
     assert "odd browser" in person.get("/account").text
+
+
+@pytest.mark.parametrize("before", range(3))
+def test_a_long_name_is_refused_in_whole_characters(r, before):
+    answer = r.app().register("x" * before + "€" * 1000)  # what is not UTF-8 would end the connection
+    assert answer["code"] == "not_found" and answer["message"].endswith("€")
 
 
 def test_the_addresses_of_one_ipv6_network_count_as_one(proxied):
