@@ -10,6 +10,7 @@ struct ask {
     struct hub *hub;
     struct exchange *x; /* NULL when it has gone */
     ask_answered *answered;
+    int note;
 };
 
 static void on_reply(void *ctx, struct reply *reply)
@@ -18,16 +19,17 @@ static void on_reply(void *ctx, struct reply *reply)
     list_remove(&a->link);
     if (a->x) {
         exchange_set(a->x, NULL);
-        a->answered(a->hub, a->x, reply);
+        a->answered(a->hub, a->x, reply, a->note);
     }
     reply_release(reply);
     free(a);
 }
 
-void ask_core(struct hub *h, struct exchange *x, struct command *cmd, ask_answered *answered)
+void ask_core(struct hub *h, struct exchange *x, struct command *cmd, ask_answered *answered,
+              int note)
 {
     struct ask *a = xcalloc(1, sizeof *a);
-    *a = (struct ask){.hub = h, .x = x, .answered = answered};
+    *a = (struct ask){.hub = h, .x = x, .answered = answered, .note = note};
     list_push_back(&h->asks, &a->link);
     exchange_set(x, a);
     hub_command(h, cmd, on_reply, a);

@@ -76,8 +76,9 @@ static void write_core(struct buf *b, const struct admin_view *v)
     metric(b, "request_p99_ms", "99th percentile of a request's time", v->p99_ms);
 }
 
-static void on_stats(struct hub *h, struct exchange *x, const struct reply *reply)
+static void on_stats(struct hub *h, struct exchange *x, const struct reply *reply, int note)
 {
+    (void)note;
     struct buf b = BUF_INIT(METRICS_BYTES);
     write_own(&b, h);
     if (!reply->err)
@@ -108,5 +109,5 @@ void health_metrics(struct hub *h, struct exchange *x)
     }
     struct command c = {.kind = CMD_QUERY_STATS,
                         .actor = {.role = ROLE_ADMIN, .name = "(metrics)"}};
-    ask_core(h, x, &c, on_stats);
+    ask_core(h, x, &c, on_stats, 0);
 }

@@ -14,16 +14,23 @@
 
 /* ---- who asks, and in which language they are answered ---- */
 
-static enum language language_of(struct hub *h, const struct exchange *x)
+struct asker {
+    bool known;
+    struct identity who; /* when known */
+    enum language language;
+};
+
+static struct asker asker_of(struct hub *h, const struct exchange *x)
 {
     const struct http_head *head = exchange_head(x);
-    struct identity who;
+    struct asker a = {0};
     struct str cookie = STR("");
-    bool known = routes_identify(h, x, &who);
+    a.known = routes_identify(h, x, &a.who);
     if (!http_cookie(head, STR(LANGUAGE_COOKIE), &cookie))
         cookie = STR("");
-    return language_choose(str_of(known ? who.language : ""), cookie,
-                           http_field(head, STR("Accept-Language")));
+    a.language =
+        language_choose(str_of(a.who.language), cookie, http_field(head, STR("Accept-Language")));
+    return a;
 }
 
 static struct command command_of(enum command_kind kind, const struct identity *who,
@@ -48,13 +55,17 @@ static void reply_error(struct exchange *x, unsigned status, uint64_t retry_afte
     exchange_reply(x, status, JSON_TYPE, str_of(retry), json);
 }
 
-static void refuse(struct hub *h, struct exchange *x, enum err e, uint64_t retry_after_ms,
-                   uint32_t inputs)
+static void refuse_as(struct exchange *x, enum language l, const struct reply *why)
 {
     struct buf b = BUF_INIT(SMALL_BYTES);
-    unsigned status = old_error_write(&b, language_of(h, x), e, retry_after_ms, inputs);
-    reply_error(x, status, retry_after_ms, buf_str(&b));
+    unsigned status = old_error_write(&b, l, why->err, why->retry_after_ms, why->inputs);
+    reply_error(x, status, why->retry_after_ms, buf_str(&b));
     buf_release(&b);
+}
+
+static void refuse(struct exchange *x, enum language l, enum err e)
+{
+    refuse_as(x, l, &(struct reply){.err = e});
 }
 
 /* ---- submit ---- */
@@ -68,11 +79,12 @@ uint64_t old_submit_body_max(struct hub *h, const struct exchange *x)
     return known && most > h->limits->body_bytes ? most : h->limits->body_bytes;
 }
 
-static void on_submitted(struct hub *h, struct exchange *x, const struct reply *reply)
+static void on_submitted(struct hub *h, struct exchange *x, const struct reply *reply, int language)
 {
+    (void)h;
     struct buf b = BUF_INIT(SMALL_BYTES);
     if (reply->err) {
-        refuse(h, x, reply->err, reply->retry_after_ms, reply->inputs);
+        refuse_as(x, (enum language)language, reply);
         return;
     }
     old_submit_write(&b, reply->id);
@@ -97,40 +109,40 @@ static enum err read_payload(struct hub *h, const struct exchange *x, struct com
 void old_submit(struct hub *h, struct exchange *x)
 {
     struct str path = exchange_head(x)->path;
-    struct identity who;
-    struct uuid space_id;
     size_t skip = strlen(OLD_SUBMIT_PATH);
-    if (!routes_identify(h, x, &who)) {
-        refuse(h, x, ERR_UNAUTHORIZED, 0, 0);
+    struct asker a = asker_of(h, x);
+    struct uuid space_id;
+    if (!a.known) {
+        refuse(x, a.language, ERR_UNAUTHORIZED);
         return;
     }
     if (uuid_parse(str_slice(path.p + skip, path.n - skip), &space_id)) {
-        refuse(h, x, ERR_NOT_FOUND, 0, 0);
+        refuse(x, a.language, ERR_NOT_FOUND);
         return;
     }
-    struct command c = command_of(CMD_SUBMIT, &who, x, space_id);
+    struct command c = command_of(CMD_SUBMIT, &a.who, x, space_id);
     enum err e = read_payload(h, x, &c);
     if (e)
-        refuse(h, x, e, 0, 0);
+        refuse(x, a.language, e);
     else
-        ask_core(h, x, &c, on_submitted);
+        ask_core(h, x, &c, on_submitted, a.language);
 }
 
 /* ---- status ---- */
 
-static void on_status(struct hub *h, struct exchange *x, const struct reply *reply)
+static void on_status(struct hub *h, struct exchange *x, const struct reply *reply, int language)
 {
     if (reply->err == ERR_NOT_FOUND) {
         reply_error(x, 404, 0, STR("{\"error\":\"Request not found\"}"));
         return;
     }
     if (reply->err) {
-        refuse(h, x, reply->err, reply->retry_after_ms, 0);
+        refuse_as(x, (enum language)language, reply);
         return;
     }
     old_status_write(&h->scratch, reply->request);
     if (h->scratch.failed)
-        refuse(h, x, ERR_INTERNAL, 0, 0);
+        refuse(x, (enum language)language, ERR_INTERNAL);
     else
         exchange_reply(x, 200, JSON_TYPE, STR(""), buf_str(&h->scratch));
     buf_consume(&h->scratch, h->scratch.len);
@@ -151,10 +163,10 @@ static enum err read_request_id(const struct exchange *x, struct uuid *id)
 
 void old_status(struct hub *h, struct exchange *x)
 {
-    struct identity who;
+    struct asker a = asker_of(h, x);
     struct uuid id;
-    if (!routes_identify(h, x, &who)) {
-        refuse(h, x, ERR_UNAUTHORIZED, 0, 0);
+    if (!a.known) {
+        refuse(x, a.language, ERR_UNAUTHORIZED);
         return;
     }
     enum err e = read_request_id(x, &id);
@@ -163,7 +175,7 @@ void old_status(struct hub *h, struct exchange *x)
     } else if (e) {
         reply_error(x, 404, 0, STR("{\"error\":\"Request not found\"}"));
     } else {
-        struct command c = command_of(CMD_QUERY_REQUEST, &who, x, id);
-        ask_core(h, x, &c, on_status);
+        struct command c = command_of(CMD_QUERY_REQUEST, &a.who, x, id);
+        ask_core(h, x, &c, on_status, a.language);
     }
 }

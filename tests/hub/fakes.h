@@ -200,7 +200,7 @@ struct app {
     size_t count;
     struct reply reply;     /* to every command; heap parts are given away */
     struct command command; /* the last; its payload is owned */
-    bool answers_late;
+    bool answers_late, stepping;
     app_answered *answered; /* of the command that waits */
     void *answered_ctx;
     size_t saves_pending;
@@ -246,6 +246,7 @@ static inline size_t app_told_count(const struct app *a, enum event_kind kind)
 
 bool app_identify(struct app *a, const struct hash *cookie, struct identity *who)
 {
+    assert_false(a->stepping);
     if (!a->cookie || !hash_eq(*cookie, secret_hash(str_of(a->cookie))))
         return false;
     *who = a->person;
@@ -275,7 +276,9 @@ size_t app_saves_pending(const struct app *a)
 static inline void app_answer_late(struct app *a)
 {
     struct reply r = a->reply;
+    a->stepping = true;
     a->answered(a->answered_ctx, &r);
+    a->stepping = false;
 }
 
 void app_command(struct app *a, struct command *cmd, app_answered *answered, void *ctx)
