@@ -32,6 +32,22 @@ static enum err fail(struct buf *why, const char *what, const char *path)
     return ERR_IO;
 }
 
+/* One that root makes in the folder of another user is that user's, whose server has to open it.
+ * Only what was made here is given away: the folder's owner could have put anything else in its
+ * place. */
+static int open_lock(const char *path, const char *dir)
+{
+    struct stat st;
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == EEXIST ? open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC) : -1;
+    if (geteuid() == 0 && (stat(dir, &st) || fchown(fd, st.st_uid, st.st_gid))) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 enum err folder_lock(const char *dir, int *fd, struct buf *why)
 {
     struct buf path;
@@ -40,7 +56,7 @@ enum err folder_lock(const char *dir, int *fd, struct buf *why)
         return fail(why, "cannot make the data folder", dir);
     enum err e = folder_path(&path, dir, FOLDER_LOCK);
     if (!e) {
-        lock = open(buf_cstr(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        lock = open_lock(buf_cstr(&path), dir);
         if (lock < 0)
             e = fail(why, "cannot write in the data folder", dir);
     }

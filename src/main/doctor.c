@@ -22,7 +22,8 @@
 
 struct doctor {
     const char *dir;
-    int lock; /* held while no server runs */
+    int lock;    /* held while no server runs */
+    uid_t owner; /* of the folder */
     struct findings found;
 };
 
@@ -37,6 +38,7 @@ static bool check_folder(struct doctor *d)
         FIND(d, FAIL, "folder", "--data DIR names it", "there is no data folder %s", d->dir);
         return false;
     }
+    d->owner = st.st_uid;
     if (access(d->dir, R_OK | W_OK | X_OK))
         FIND(d, FAIL, "folder", "run this as the user of the server", "%s: %s", d->dir,
              strerror(errno));
@@ -54,12 +56,23 @@ static void check_file(struct doctor *d, const char *name, const char *lost)
     struct stat st;
     if (folder_path(&path, d->dir, name) || stat(buf_cstr(&path), &st))
         FIND(d, FAIL, "files", lost, "%s: %s", buf_cstr(&path), strerror(errno));
+    else if (st.st_uid != d->owner)
+        FIND(d, FAIL, "files", "chown it to the user of the server",
+             "%s belongs to another user than its folder", buf_cstr(&path));
     else if (st.st_mode & OTHERS)
         FIND(d, FAIL, "files", "chmod 0600 it", "other users can read %s (mode %04o)",
              buf_cstr(&path), (unsigned)(st.st_mode & 07777));
     else
         FIND(d, OK, "files", NULL, "%s is for its owner only", buf_cstr(&path));
     buf_release(&path);
+}
+
+static bool is_there(const struct doctor *d, const char *name)
+{
+    struct buf path;
+    bool there = !folder_path(&path, d->dir, name) && access(buf_cstr(&path), F_OK) == 0;
+    buf_release(&path);
+    return there;
 }
 
 static void check_key(struct doctor *d)
@@ -194,6 +207,8 @@ int doctor(const struct options *o)
     if (check_folder(&d)) {
         check_file(&d, STORE_FILE, "start the server, or `spacerelay restore` a backup");
         check_file(&d, FOLDER_KEY, "`spacerelay restore` a backup; a new key makes tokens invalid");
+        if (is_there(&d, FOLDER_LOCK))
+            check_file(&d, FOLDER_LOCK, "");
         check_key(&d);
         check_restore(&d);
         check_space(&d);

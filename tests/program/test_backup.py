@@ -262,6 +262,31 @@ def test_a_restore_that_fails_anywhere_leaves_the_old_or_the_new_or_says_so(faul
     assert faulty.ann.login().tab().subscribe(f"request:{newer}")["code"] == "not_found"
 
 
+# Only root can give a file to somebody else; for others the folder is their own.
+OWNERS = [os.geteuid(), *([65534] if os.geteuid() == 0 else [])]
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+def test_what_is_restored_is_its_folders_owners(r, tmp_path, owner):
+    folder, copy = tmp_path / "data", backup(r)
+    folder.mkdir(0o700)
+    os.chown(folder, owner, -1)
+    run("restore", copy, "--data", folder)
+    assert {p.name: p.stat().st_uid for p in folder.iterdir()} == {
+        name: owner for name in ("lock", "relay.db", "sign.key")}
+    owns = run("doctor", "--data", folder).stdout
+    assert "FAIL" not in owns and str(folder / "lock") in owns
+
+
+def test_the_doctor_sees_what_the_owner_of_the_folder_cannot_open(r, tmp_path):
+    folder, copy = tmp_path / "data", backup(r)
+    folder.mkdir(0o700)
+    run("restore", copy, "--data", folder)
+    os.chown(folder, OWNERS[-1], -1)
+    done = run("doctor", "--data", folder, status=int(len(OWNERS) > 1))
+    assert done.stdout.count("belongs to another user than its folder") == (3 if len(OWNERS) > 1 else 0)
+
+
 # ---- the doctor ----
 
 
@@ -270,7 +295,7 @@ def look(relay, *more, status=0, env=None):
     return [(f["check"], f["status"]) for f in json.loads(done.stdout)], done.stdout
 
 
-GOOD = ["folder", "files", "files", "space", "server", "schema", "integrity", "rows", "clock"]
+GOOD = ["folder", "files", "files", "files", "space", "server", "schema", "integrity", "rows", "clock"]
 
 
 def test_all_is_well_with_a_server_and_without(r):
