@@ -11,6 +11,13 @@ enum language { LANGUAGE_EN, LANGUAGE_ZH, LANGUAGE_KO, LANGUAGE__MAX };
 const char *language_code(enum language l);
 /* The language's name in itself. */
 const char *language_name(enum language l);
+/* Which form of a text with a number is right: "one" or "other" (the CLDR's words). */
+const char *language_plural(enum language l, uint64_t n);
+
+#define LANGUAGE_TIME_BYTES 64
+/* A moment in UTC, to the minute: "31 Jan 2026, 14:05 UTC", "2026年1月31日 14:05 UTC". */
+void language_time(enum language l, int64_t wall_ms, char out[LANGUAGE_TIME_BYTES]);
+
 /* False when s is none of the codes. */
 bool language_parse(struct str s, enum language *out);
 

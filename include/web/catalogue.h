@@ -8,8 +8,9 @@
 
 struct json_t;
 
-/* A new tree with the shape of base: its strings, or over's where over has a string of the same
- * key. over may be NULL. What is neither object nor string is left out. Free with json_free. */
+/* A new tree: base's strings, or over's where over has a string of the same key, and what over has
+ * besides. Where one has an object and the other a string, base is right. over may be NULL. What is
+ * neither object nor string is left out. Free with json_free. */
 struct json_t *catalogue_merge(const struct json_t *base, const struct json_t *over);
 
 /* The text of a dotted key; false when there is none. Borrowed from the catalogue. */

@@ -19,6 +19,8 @@ bool page_setup_first(struct page_request *p);
 page_handler page_login, page_login_post, page_logout;
 /* register.c */
 page_handler page_register, page_register_post;
+/* language.c */
+page_handler page_language;
 /* account.c */
 page_handler page_account, page_account_password, page_account_language, page_account_end,
     page_account_end_others;

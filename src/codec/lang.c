@@ -1,6 +1,8 @@
 #include "codec/lang.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <time.h>
 
 static const struct {
     const char *code, *name;
@@ -20,6 +22,30 @@ const char *language_name(enum language l)
 {
     assert(l < LANGUAGE__MAX);
     return languages[l].name;
+}
+
+const char *language_plural(enum language l, uint64_t n)
+{
+    return l == LANGUAGE_EN && n == 1 ? "one" : "other";
+}
+
+void language_time(enum language l, int64_t wall_ms, char out[LANGUAGE_TIME_BYTES])
+{
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t s = (time_t)(wall_ms / 1000);
+    struct tm t = {0};
+    (void)gmtime_r(&s, &t);
+    int year = t.tm_year + 1900, month = t.tm_mon + 1, day = t.tm_mday;
+    if (l == LANGUAGE_ZH)
+        (void)snprintf(out, LANGUAGE_TIME_BYTES, "%d年%d月%d日 %02d:%02d UTC", year, month, day,
+                       t.tm_hour, t.tm_min);
+    else if (l == LANGUAGE_KO)
+        (void)snprintf(out, LANGUAGE_TIME_BYTES, "%d년 %d월 %d일 %02d:%02d UTC", year, month, day,
+                       t.tm_hour, t.tm_min);
+    else
+        (void)snprintf(out, LANGUAGE_TIME_BYTES, "%d %s %d, %02d:%02d UTC", day, months[month - 1],
+                       year, t.tm_hour, t.tm_min);
 }
 
 bool language_parse(struct str s, enum language *out)

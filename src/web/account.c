@@ -4,8 +4,6 @@
 #include "web/state.h"
 #include "web/view.h"
 
-#define LANGUAGE_COOKIE_SECONDS (365 * 24 * 3600)
-
 struct sessions {
     struct page_request *p;
     struct json_t *list;
@@ -26,8 +24,8 @@ static void visit_session(void *ctx, const struct session_record *s)
     view_id(object, "id", s->id);
     json_put_text(object, "agent", s->agent);
     json_put_text(object, "address", s->address);
-    json_put_time(object, "created_at", s->created_ms);
-    json_put_time(object, "seen_at", s->seen_ms);
+    view_time(sessions->p, object, "created_at", s->created_ms);
+    view_time(sessions->p, object, "seen_at", s->seen_ms);
     json_put_bool(object, "current", current);
 }
 
@@ -67,7 +65,7 @@ static enum err put_user(struct page_request *p, struct json_t *view)
     json_put_text(account, "name", user.name);
     view_text(p, account, "role_text", user.role == ROLE_ADMIN ? "roles.admin" : "roles.user", NULL,
               STR(""));
-    json_put_time(account, "created_at", user.created_ms);
+    view_time(p, account, "created_at", user.created_ms);
     secret_wipe(&user, sizeof user);
     return OK;
 }
@@ -168,7 +166,7 @@ void page_account_language(struct page_request *p)
     (void)str_copy(c->user.language, sizeof c->user.language, code);
     enum err e = page_do(p, c, NULL);
     if (!e) /* for the pages before the log-in */
-        page_set_cookie(p, "lang", code, code.n > 0 ? LANGUAGE_COOKIE_SECONDS : 0, true);
+        language_send(p, code);
     back(p, e, "language_changed");
 }
 

@@ -1,11 +1,9 @@
 #include "web/admin_views.h"
 
 #include "codec/json.h"
-#include "web/catalogue.h"
 #include "web/pages.h"
 #include "web/state.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #define DAY_MS       INT64_C(86400000)
@@ -45,15 +43,7 @@ void redirect_to_space(struct page_request *p, struct uuid space_id, const char 
 void view_range(struct page_request *p, struct json_t *errors, const char *name, uint64_t low,
                 uint64_t high)
 {
-    char number[24];
-    struct buf half = BUF_INIT(1024), whole = BUF_INIT(1024);
-    (void)snprintf(number, sizeof number, "%" PRIu64, low);
-    catalogue_fill(&half, page_text(p, "invalid.number_range"), "low", str_of(number));
-    (void)snprintf(number, sizeof number, "%" PRIu64, high);
-    catalogue_fill(&whole, buf_str(&half), "high", str_of(number));
-    json_put_str(errors, name, buf_str(&whole));
-    buf_release(&half);
-    buf_release(&whole);
+    view_numbers(p, errors, name, "invalid.number_range", "low", low, "high", high);
 }
 
 void page_admin_slash(struct page_request *p)
@@ -62,6 +52,7 @@ void page_admin_slash(struct page_request *p)
 }
 
 struct table {
+    struct page_request *p;
     struct json_t *list;
     const struct live_spaces *live;
 };
@@ -73,7 +64,7 @@ static void visit_space(void *ctx, const struct space_record *s)
     view_space(row, s);
     view_state(row, live_space(table->live, s->id));
     json_put_int(row, "max_apps", s->max_apps);
-    json_put_time(row, "created_at", s->created_ms);
+    view_time(table->p, row, "created_at", s->created_ms);
 }
 
 /* Puts "spaces"; replies when the store cannot be read (and frees the view). */
@@ -82,7 +73,7 @@ static bool put_spaces(struct page_request *p, struct json_t *view)
     struct reader *reader = page_reader(p);
     struct live_spaces live;
     live_spaces_ask(p, &live);
-    struct table table = {json_put(view, "spaces", json_array_new()), &live};
+    struct table table = {p, json_put(view, "spaces", json_array_new()), &live};
     enum err e = reader ? reader_spaces(reader, visit_space, &table) : ERR_STORE_UNAVAILABLE;
     live_spaces_release(&live);
     if (!e)
@@ -140,16 +131,15 @@ static uint32_t set_aside_lately(struct page_request *p)
 
 static void put_warnings(struct page_request *p, struct json_t *view)
 {
-    char number[16];
     const char *trouble = app_store_trouble(p->web->app);
     uint32_t aside = set_aside_lately(p);
     json_put_null(view, "store_trouble");
     json_put_null(view, "set_aside");
     if (trouble)
-        view_text(p, view, "store_trouble", "admin.store_trouble", "why", str_of(trouble));
-    (void)snprintf(number, sizeof number, "%" PRIu32, aside);
+        view_text(p, view, "store_trouble", "admin.store_trouble", "why",
+                  page_text_or(p, "trouble", str_of(trouble), str_of(trouble)));
     if (aside)
-        view_text(p, view, "set_aside", "admin.set_aside", "n", str_of(number));
+        view_numbers(p, view, "set_aside", "admin.set_aside", "n", aside, NULL, 0);
 }
 
 void page_admin(struct page_request *p)

@@ -73,7 +73,7 @@ static void visit_row(void *ctx, int64_t key, const struct audit_record *a)
     rows->last_key = key;
     struct json_t *object = json_add(rows->list, json_object_new());
     json_put_int(object, "key", key);
-    json_put_time(object, "at", a->at_ms);
+    view_time(rows->p, object, "at", a->at_ms);
     json_put_text(object, "actor", a->actor);
     json_put_bool(object, "by_cli", strcmp(a->actor, "(cli)") == 0);
     json_put_text(object, "address", a->address);

@@ -158,12 +158,10 @@ void page_settings_limits(struct page_request *p)
     const struct limits limits = app_limits_copy(p->web->app);
     struct limits wanted = limits;
     struct json_t *errors;
-    char count[24];
     struct json_t *view = settings_view(p, &limits, &errors);
     size_t wrong = read_limits(p, view, &wanted);
     if (wrong > 0) {
-        (void)snprintf(count, sizeof count, "%zu", wrong);
-        view_text(p, errors, "limits", "invalid.limits", "n", str_of(count));
+        view_count(p, errors, "limits", "invalid.limits", wrong);
         page_render(p, 200, "admin_settings", view);
         return;
     }

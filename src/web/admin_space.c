@@ -12,14 +12,6 @@ struct tokens {
     struct json_t *list;
 };
 
-static void put_time_or_empty(struct json_t *object, const char *key, int64_t wall_ms)
-{
-    if (wall_ms)
-        json_put_time(object, key, wall_ms);
-    else
-        json_put_text(object, key, "");
-}
-
 static void visit_token(void *ctx, const struct token_record *t)
 {
     struct tokens *tokens = ctx;
@@ -30,22 +22,22 @@ static void visit_token(void *ctx, const struct token_record *t)
     view_id(object, "jti", t->id);
     json_put_text(object, "note", t->note);
     json_put_text(object, "created_by", t->created_by);
-    json_put_time(object, "created_at", t->created_ms);
-    put_time_or_empty(object, "expires_at", t->expires_ms);
-    put_time_or_empty(object, "used_at", t->used_ms);
+    view_time(tokens->p, object, "created_at", t->created_ms);
+    view_time(tokens->p, object, "expires_at", t->expires_ms);
+    view_time(tokens->p, object, "used_at", t->used_ms);
     json_put_str(object, "status", status);
     json_put_str(object, "status_text", page_text_or(tokens->p, "token_status", status, status));
     json_put_bool(object, "active", str_eq(status, STR("active")));
 }
 
-static void put_app(struct json_t *list, const struct app_view *a)
+static void put_app(struct page_request *p, struct json_t *list, const struct app_view *a)
 {
     struct json_t *object = json_add(list, json_object_new());
     view_id(object, "connection_id", a->connection_id);
     json_put_text(object, "name", a->name);
     json_put_text(object, "version", a->version);
     json_put_text(object, "address", a->address);
-    json_put_time(object, "connected_at", a->connected_ms);
+    view_time(p, object, "connected_at", a->connected_ms);
     json_put_int(object, "in_flight", a->in_flight);
     json_put_int(object, "concurrency", a->concurrency);
     json_put_int(object, "prefetch", a->prefetch);
@@ -60,7 +52,7 @@ static void put_apps(struct page_request *p, struct json_t *view, struct uuid sp
     c->id = space_id;
     enum err e = page_ask(p, c, PAGE_CALL_MS, &reply);
     for (size_t i = 0; !e && i < reply.count; i++)
-        put_app(list, &reply.apps[i]);
+        put_app(p, list, &reply.apps[i]);
     json_put_bool(view, "apps_known", !e);
     reply_release(&reply);
 }
@@ -186,7 +178,7 @@ static enum err save(struct page_request *p, enum command_kind kind, const struc
     if (e == ERR_EXISTS)
         view_text(p, errors, "name", "invalid.space_name_taken", "name", str_of(s->name));
     else if (is_refused(e))
-        json_put_text(errors, "form", reply.message[0] ? reply.message : err_message(e));
+        view_said(p, errors, "form", str_of(reply.message[0] ? reply.message : err_message(e)));
     else if (!e)
         *id = kind == CMD_SPACE_ADD ? reply.id : s->id;
     reply_release(&reply);

@@ -29,11 +29,8 @@ static void visit_user(void *ctx, const struct user_record *u)
               STR(""));
     json_put_bool(object, "disabled", u->disabled);
     json_put_bool(object, "is_self", uuid_key(u->id) == users->p->who.user_key);
-    json_put_time(object, "created_at", u->created_ms);
-    if (u->last_login_ms)
-        json_put_time(object, "last_login_at", u->last_login_ms);
-    else
-        json_put_text(object, "last_login_at", "");
+    view_time(users->p, object, "created_at", u->created_ms);
+    view_time(users->p, object, "last_login_at", u->last_login_ms);
     json_put_null(object, "error");
     if (refused)
         json_put_str(object, "error", users->refusal->sentence);

@@ -19,10 +19,24 @@ static void merge_member(void *ctx, const char *key, struct json_t *value)
         json_put_str(m->out, key, text);
 }
 
+static void add_member(void *ctx, const char *key, struct json_t *value)
+{
+    struct merging *m = ctx;
+    struct str text;
+    if (json_at(m->out, key))
+        return;
+    if (json_is_object(value))
+        json_put(m->out, key, catalogue_merge(value, NULL));
+    else if (json_to_str(value, &text))
+        json_put_str(m->out, key, text);
+}
+
 struct json_t *catalogue_merge(const struct json_t *base, const struct json_t *over)
 {
     struct merging m = {.out = json_object_new(), .over = over};
     json_each(base, merge_member, &m);
+    if (json_is_object(over))
+        json_each(over, add_member, &m);
     return m.out;
 }
 

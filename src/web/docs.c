@@ -32,13 +32,15 @@ static void put_limits(struct page_request *p, struct json_t *view, bool wanted)
     }
 }
 
-static void show(struct page_request *p, const char *name, struct str content)
+static void show(struct page_request *p, const char *name, struct str content, enum language in)
 {
     char title[32];
     (void)snprintf(title, sizeof title, "docs_%s", name);
     struct json_t *view = view_new(p, title, PLACE_DOCS);
     put_nav(view, name);
     json_put_str(view, "content", content);
+    json_put_text(view, "content_lang", language_code(in));
+    json_put_bool(view, "foreign", in != p->lang);
     put_limits(p, view, strcmp(name, "limits") == 0);
     page_render(p, 200, "docs", view);
 }
@@ -53,15 +55,25 @@ static const char *known(const char *name)
     return NULL;
 }
 
+/* The text of a page: English lies in static/docs, a translation in a folder of its language. */
+static bool read_text(struct page_request *p, const char *name, enum language l,
+                      struct buf *storage, struct str *content)
+{
+    char path[64];
+    const char *folder = l == LANGUAGE_EN ? "" : language_code(l);
+    (void)snprintf(path, sizeof path, "static/docs/%s%s%s.html", folder, *folder ? "/" : "", name);
+    return asset_text(p->web, path, storage, content);
+}
+
 void page_docs(struct page_request *p)
 {
     const char *name = known(path_arg(&p->args, "page"));
-    char path[64];
     struct buf storage = {0};
     struct str content;
-    (void)snprintf(path, sizeof path, "static/docs/%s.html", name ? name : "");
-    if (name && asset_text(p->web, path, &storage, &content))
-        show(p, name, content);
+    if (name && read_text(p, name, p->lang, &storage, &content))
+        show(p, name, content, p->lang);
+    else if (name && read_text(p, name, LANGUAGE_EN, &storage, &content))
+        show(p, name, content, LANGUAGE_EN);
     else
         page_error(p, 404, "not_found");
     buf_release(&storage);

@@ -66,6 +66,7 @@ static void put_common(struct page_request *p, struct json_t *view)
     json_put_text(view, "lang", language_code(p->lang));
     json_put_str(view, "path", p->path);
     json_put_text(view, "version", SPACERELAY_VERSION);
+    view_language_switch(p, view);
     view_flash(p, view);
     if (!p->logged_in) {
         json_put_null(view, "user");
@@ -102,6 +103,8 @@ void page_render(struct page_request *p, unsigned status, const char *name,
     struct buf out = BUF_INIT(PAGE_BYTES_MAX);
     put_common(p, view_given);
     page_header(p, "Cache-Control", "no-store");
+    page_header(p, "Content-Language", "%s", language_code(p->lang));
+    page_header(p, "Vary", "Accept-Language, Cookie");
     if (render(p, name, view_given, &out))
         page_reply(p, status, "text/html; charset=utf-8", buf_str(&out));
     else

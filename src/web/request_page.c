@@ -93,6 +93,26 @@ static struct request_row row_of(const struct request_record *r, const char *spa
     return row;
 }
 
+/* The sentence of a code of ours says more than the relay's, or the app's, own; but where that has
+ * the numbers, or tells what the app did not like, it goes first. As request_card.js does it. */
+static void put_error(struct page_request *p, struct json_t *object, const struct request_record *r)
+{
+    static const char *const own_words[] = {"app_error", "input_refused", "rate_limited",
+                                            "too_large", "bad_message"};
+    struct str message = bytes_str(r->error_message), code = str_of(r->error_code);
+    struct str known = page_text_or(p, "codes", code, STR(""));
+    for (size_t i = 0; i < sizeof own_words / sizeof own_words[0] && message.n > 0; i++)
+        if (str_eq(code, str_of(own_words[i])))
+            known = STR("");
+    json_put_str(object, "error_more", STR(""));
+    if (message.n <= SHOWN_FIELD_MAX)
+        view_said(p, object, known.n ? "error_more" : "error_message", message);
+    else
+        put_cut(object, known.n ? "error_more" : "error_message", message, SHOWN_FIELD_MAX);
+    if (known.n > 0)
+        json_put_str(object, "error_message", r->status == REQUEST_CANCELLED ? STR("") : known);
+}
+
 static void put_request(struct page_request *p, struct json_t *object,
                         const struct request_record *r)
 {
@@ -103,8 +123,8 @@ static void put_request(struct page_request *p, struct json_t *object,
     json_put_bool(object, "mine", r->user_key == p->who.user_key);
     json_put_text(object, "username", r->username);
     json_put_int(object, "attempt", r->attempt);
-    view_time(object, "started_at", r->started_ms);
-    view_time(object, "finished_at", r->finished_ms);
+    view_time(p, object, "started_at", r->started_ms);
+    view_time(p, object, "finished_at", r->finished_ms);
     json_put_text(object, "prompt", "");
     struct json_t *inputs = json_put(object, "inputs", json_array_new());
     add_members(p, inputs, bytes_str(r->payload), "prompt", object, "prompt");
@@ -114,7 +134,7 @@ static void put_request(struct page_request *p, struct json_t *object,
     struct json_t *fields = json_put(object, "fields", json_array_new());
     add_members(p, fields, bytes_str(r->result), "text_output", object, "output");
     add_members(p, fields, bytes_str(r->usage), NULL, NULL, NULL);
-    put_cut(object, "error_message", bytes_str(r->error_message), SHOWN_FIELD_MAX);
+    put_error(p, object, r);
     /* Another person's words are not an admin's to send again. */
     json_put_bool(object, "again",
                   !unfinished && space_url.n > 0 && r->user_key == p->who.user_key);

@@ -22,9 +22,9 @@ void view_request(struct page_request *p, struct json_t *object, const struct re
     json_put_bool(object, "unfinished",
                   row->status != REQUEST_CANCELLING && !request_status_final(row->status));
     json_put_text(object, "error_code", row->error_code);
-    json_put_time(object, "created_at", row->created_ms);
+    view_time(p, object, "created_at", row->created_ms);
     if (row->finished_ms)
-        view_duration(object, "duration", row->finished_ms - row->created_ms);
+        view_duration(p, object, "duration", row->finished_ms - row->created_ms);
     else
         json_put_text(object, "duration", "");
 }
@@ -82,16 +82,16 @@ static void visit_attempt(void *ctx, const struct attempt_record *a)
     struct attempts *attempts = ctx;
     struct json_t *object = json_add(attempts->list, json_object_new());
     struct str outcome = str_of(a->outcome);
-    json_put_int(object, "attempt", a->attempt);
+    view_numbers(attempts->p, object, "attempt_text", "request.attempt", "n", a->attempt, NULL, 0);
     json_put_text(object, "app", a->app);
-    view_time(object, "started_at", a->started_ms);
-    view_time(object, "ended_at", a->ended_ms);
+    view_time(attempts->p, object, "started_at", a->started_ms);
+    view_time(attempts->p, object, "ended_at", a->ended_ms);
     json_put_str(object, "outcome", outcome);
     json_put_str(object, "outcome_text",
                  outcome.n ? page_text_or(attempts->p, "outcomes", outcome, outcome)
                            : page_text(attempts->p, "status.processing"));
     if (a->ended_ms)
-        view_duration(object, "duration", a->ended_ms - a->started_ms);
+        view_duration(attempts->p, object, "duration", a->ended_ms - a->started_ms);
     else
         json_put_text(object, "duration", "");
 }

@@ -21,6 +21,7 @@ static const struct route {
     {"/login", ANYONE, page_login, page_login_post},
     {"/register", ANYONE, page_register, page_register_post},
     {"/logout", ANYONE, page_logout, NULL},
+    {"/language", ANYONE, NULL, page_language},
     {"/account", USER, page_account, NULL},
     {"/account/password", USER, NULL, page_account_password},
     {"/account/language", USER, NULL, page_account_language},
@@ -63,6 +64,13 @@ static const struct route *find_route(struct page_request *p)
         if (path_match(routes[i].pattern, p->path, &p->args))
             return &routes[i];
     return NULL;
+}
+
+bool routes_has_page(struct str path)
+{
+    struct page_request probe = {.path = path};
+    const struct route *route = find_route(&probe);
+    return route && route->get;
 }
 
 static void refuse_method(struct page_request *p, const struct route *route)

@@ -32,7 +32,8 @@ static bool link_is_valid(struct page_request *p)
 
 bool page_setup_first(struct page_request *p)
 {
-    bool open = str_eq(p->path, STR("/setup")) || str_starts(p->path, STR("/static/"));
+    bool open = str_eq(p->path, STR("/setup")) || str_eq(p->path, STR("/language")) ||
+                str_starts(p->path, STR("/static/"));
     if (open || !needs_setup(p))
         return false;
     page_header(p, "Retry-After", "10");

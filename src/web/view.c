@@ -3,7 +3,6 @@
 #include "codec/json.h"
 #include "web/catalogue.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 static const char *const places[PLACE__MAX] = {
@@ -64,27 +63,4 @@ void view_url(struct json_t *object, const char *key, const char *prefix, struct
     buf_uri(&url, s);
     json_put_str(object, key, buf_str(&url));
     buf_release(&url);
-}
-
-void view_time(struct json_t *object, const char *key, int64_t wall_ms)
-{
-    if (wall_ms)
-        json_put_time(object, key, wall_ms);
-    else
-        json_put_text(object, key, "");
-}
-
-void view_duration(struct json_t *object, const char *key, int64_t ms)
-{
-    char text[64];
-    int64_t s = ms / 1000, min = s / 60;
-    if (ms < 1000)
-        (void)snprintf(text, sizeof text, "%" PRId64 " ms", ms < 0 ? 0 : ms);
-    else if (s < 60)
-        (void)snprintf(text, sizeof text, "%" PRId64 ".%" PRId64 " s", s, ms % 1000 / 100);
-    else if (min < 60)
-        (void)snprintf(text, sizeof text, "%" PRId64 " min %" PRId64 " s", min, s % 60);
-    else
-        (void)snprintf(text, sizeof text, "%" PRId64 " h %" PRId64 " min", min / 60, min % 60);
-    json_put_text(object, key, text);
 }

@@ -1,6 +1,6 @@
 // The admin overview and the list of spaces: numbers and states as they are now.
 
-import { duration, refresh, setPill, setText } from './dom.js';
+import { count, duration, refresh, setPill, setText } from './dom.js';
 import { Plot } from './plot.js';
 import { onConnection, subscribe } from './socket.js';
 
@@ -12,7 +12,7 @@ function showStats(stats) {
     for (const node of tiles.querySelectorAll('[data-value]')) {
         const value = stats[node.dataset.value];
         if (value !== undefined)
-            setText(node, 'ms' in node.dataset ? latency(value) : String(value));
+            setText(node, 'ms' in node.dataset ? latency(value) : count(value));
     }
     for (const { plot, keys } of plots)
         plot.push(...keys.map((key) => stats[key] ?? 0));
@@ -49,7 +49,7 @@ function showSpace(s) {
     }
     setPill(row.querySelector('[data-pill]'), s);
     for (const node of row.querySelectorAll('[data-stat]'))
-        setText(node, String(s[node.dataset.stat] ?? '–'));
+        setText(node, count(s[node.dataset.stat] ?? '–'));
 }
 
 subscribe('spaces', {

@@ -60,13 +60,27 @@ export function timeNode(iso) {
     return node;
 }
 
+const counts = new Intl.NumberFormat(locale);
+const percents = new Intl.NumberFormat(locale, { style: 'percent' });
+const tenths = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
+/** "12,345" */
+export function count(n) {
+    return typeof n === 'number' ? counts.format(n) : String(n);
+}
+
+/** "40%" of 40. */
+export function percent(n) {
+    return percents.format(Math.round(n) / 100);
+}
+
 /** "850 ms", "4.2 s", "3 min 20 s", "2 h 5 min": as view_duration of the server writes it. */
 export function duration(ms) {
     if (ms < 1000)
-        return `${Math.max(0, Math.round(ms))} ms`;
+        return t('time.ms', { n: Math.max(0, Math.round(ms)) });
     const s = ms / 1000;
     if (s < 60)
-        return t('time.seconds', { n: (Math.floor(ms / 100) / 10).toFixed(1) });
+        return t('time.seconds', { n: tenths.format(Math.floor(ms / 100) / 10) });
     const min = Math.floor(s / 60);
     if (min < 60)
         return t('time.minutes_seconds', { m: min, s: Math.floor(s % 60) });

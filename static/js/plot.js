@@ -1,6 +1,6 @@
 // A small line of the last minutes, drawn as SVG: for seeing the shape, not for reading numbers.
 
-import { setText } from './dom.js';
+import { count, setText } from './dom.js';
 import { t } from './i18n.js';
 
 const POINTS = 120;
@@ -49,6 +49,6 @@ export class Plot {
             if (i === 0)
                 this.area.setAttribute('d', `M${(first * step).toFixed(1)},${HEIGHT}L${points.join('L')}L${WIDTH},${HEIGHT}Z`);
         });
-        setText(this.title, t('admin.plot', { n: this.values[0].length, min: Math.min(...all), max: Math.max(...all) }));
+        setText(this.title, t('admin.plot', { n: this.values[0].length, min: count(Math.min(...all)), max: count(Math.max(...all)) }));
     }
 }

@@ -2,9 +2,9 @@
 // done with it.
 
 import {
-    announce, copyButton, duration, fact, h, roughly, setBadge, setText, timeNode,
+    announce, copyButton, count, duration, fact, h, percent, roughly, setBadge, setText, timeNode,
 } from './dom.js';
-import { lookup, t } from './i18n.js';
+import { lookup, said, t } from './i18n.js';
 import { RequestModel } from './request_model.js';
 import { cancel, subscribe } from './socket.js';
 import { Stream } from './stream.js';
@@ -17,8 +17,8 @@ const OWN_WORDS = new Set(['app_error', 'input_refused', 'rate_limited', 'too_la
 export function errorWords({ code, message }) {
     const known = lookup(`codes.${code}`);
     if (!known || (OWN_WORDS.has(code) && message))
-        return [message || code, ''];
-    return [known, message && message !== known ? message : ''];
+        return [message ? said(message) : code, ''];
+    return [known, message && message !== known ? said(message) : ''];
 }
 
 /* Whole seconds: it counts up. */
@@ -175,7 +175,7 @@ export class RequestCard {
         const parts = [];
         if (d.status === 'queued') {
             if (d.position)
-                parts.push(d.position === 1 ? t('card.position_next') : t('card.position', { n: d.position }));
+                parts.push(d.position === 1 ? t('card.position_next') : t('card.position', { n: count(d.position) }));
             else
                 parts.push(t('card.waiting'));
             if (d.reason)
@@ -211,7 +211,7 @@ export class RequestCard {
         }
         const words = [];
         if (known)
-            words.push(`${Math.round(d.percent)} %`);
+            words.push(percent(d.percent));
         if (running && d.step !== undefined && d.steps !== undefined)
             words.push(t('card.step', { step: d.step, steps: d.steps }));
         if (running && d.message)

@@ -1,7 +1,7 @@
 // A space's page: its live state, the prompt form, and a card for each request of mine that runs here.
 
 import {
-    announce, duration, h, setBadge, setPill, setText, timeNode,
+    announce, count, duration, h, setBadge, setPill, setText, timeNode,
 } from './dom.js';
 import { t } from './i18n.js';
 import { RequestCard, errorWords, fetchRequest } from './request_card.js';
@@ -39,7 +39,7 @@ function showState(s) {
     name = s.name ?? name;
     setPill(document.querySelector('#state [data-pill]'), s);
     for (const node of document.querySelectorAll('#stats [data-stat]'))
-        setText(node, String(s[node.dataset.stat] ?? '–'));
+        setText(node, count(s[node.dataset.stat] ?? '–'));
     if (blocked())
         showReason(t('space.blocked'), true);
     else if (!s.connected)

@@ -1,6 +1,6 @@
 // The list of spaces: live states, and a search box that narrows the cards.
 
-import { refresh, setPill, setText } from './dom.js';
+import { count, refresh, setPill, setText } from './dom.js';
 import { subscribe } from './socket.js';
 
 const BETWEEN_RELOADS_MS = 2000;
@@ -16,7 +16,7 @@ function show(s) {
         return;
     }
     setPill(card.querySelector('[data-pill]'), s);
-    setText(card.querySelector('[data-queue]'), String(s.queue_length));
+    setText(card.querySelector('[data-queue]'), count(s.queue_length));
 }
 
 /* A space came, went or was renamed: the server knows how its card looks. */

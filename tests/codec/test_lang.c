@@ -84,6 +84,30 @@ static void nonsense_weighs_nothing(void **state)
     assert_string_equal(choose("", "", " zh ; x=1 ; Q=0.7 , en;q=0.6"), "zh");
 }
 
+static void only_english_has_a_form_for_one(void **state)
+{
+    (void)state;
+    assert_string_equal(language_plural(LANGUAGE_EN, 1), "one");
+    assert_string_equal(language_plural(LANGUAGE_EN, 0), "other");
+    assert_string_equal(language_plural(LANGUAGE_EN, 11), "other");
+    assert_string_equal(language_plural(LANGUAGE_ZH, 1), "other");
+    assert_string_equal(language_plural(LANGUAGE_KO, 1), "other");
+}
+
+static void a_moment_is_written_as_the_language_does(void **state)
+{
+    (void)state;
+    static const char *const expected[LANGUAGE__MAX] = {
+        "8 Jan 2026, 09:05 UTC", "2026年1月8日 09:05 UTC", "2026년 1월 8일 09:05 UTC"};
+    char text[LANGUAGE_TIME_BYTES];
+    for (unsigned l = 0; l < LANGUAGE__MAX; l++) {
+        language_time((enum language)l, INT64_C(1767863159999), text);
+        assert_string_equal(text, expected[l]);
+    }
+    language_time(LANGUAGE_EN, INT64_C(1798761599000), text);
+    assert_string_equal(text, "31 Dec 2026, 23:59 UTC");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +119,8 @@ int main(void)
         cmocka_unit_test(ranges_match_by_their_first_part_in_any_case),
         cmocka_unit_test(others_get_english),
         cmocka_unit_test(nonsense_weighs_nothing),
+        cmocka_unit_test(only_english_has_a_form_for_one),
+        cmocka_unit_test(a_moment_is_written_as_the_language_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,6 +158,55 @@ static void a_language_is_one_of_ours(void **state)
     assert_int_equal(r->app.asked[CMD_USER_LANGUAGE], 2);
 }
 
+static void the_switch_in_the_foot_needs_no_account(void **state)
+{
+    struct rig *r = *state;
+    assert_int_equal(get(r, "/docs?a=b&c", NULL), 200);
+    assert_has(r, "name=\"back\" value=\"/docs?a=b&amp;c\"");
+    assert_has(r, "value=\"en\" lang=\"en\" aria-current=\"true\">English<");
+    assert_int_equal(post(r, "/language", NULL, "language=ko&back=%2Fdocs%3Fa%3Db"), 302);
+    assert_has(r, "\r\nSet-Cookie: lang=ko; Path=/; Max-Age=31536000; ");
+    assert_has(r, "\r\nLocation: /docs?a=b\r\n");
+    assert_int_equal(r->app.asked[CMD_USER_LANGUAGE], 0);
+    static const char *const elsewhere[] = {"language=ko", "language=ko&back=%2F%2Fevil.example",
+                                            "language=ko&back=https%3A%2F%2Fevil.example"};
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++) {
+        assert_int_equal(post(r, "/language", NULL, elsewhere[i]), 302);
+        assert_has(r, "\r\nLocation: /\r\n");
+    }
+    static const char *const none[] = {"", "language=", "language=xx", "language=EN"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_int_equal(post(r, "/language", NULL, none[i]), 400);
+    assert_int_equal(get(r, "/language", NULL), 405);
+}
+
+static void the_switch_of_somebody_known_is_kept_in_the_account(void **state)
+{
+    struct rig *r = *state;
+    struct asker e = eve(r);
+    assert_int_equal(post(r, "/language", &e, "language=zh&back=%2Faccount"), 302);
+    assert_string_equal(r->app.last[CMD_USER_LANGUAGE].user.name, "eve");
+    assert_string_equal(r->app.last[CMD_USER_LANGUAGE].user.language, "zh");
+    assert_has(r, "\r\nSet-Cookie: lang=zh; ");
+    r->app.answer[CMD_USER_LANGUAGE] = ERR_STORE_UNAVAILABLE;
+    assert_int_equal(post(r, "/language", &e, "language=ko&back=%2Faccount"), 503);
+    assert_has_not(r, "lang=ko;");
+}
+
+static void the_switch_leads_back_to_a_page_that_can_be_looked_at(void **state)
+{
+    struct rig *r = *state;
+    struct asker e = eve(r);
+    assert_int_equal(post(r, "/account/password", &e, "current_password=x"), 200);
+    assert_has(r, "name=\"back\" value=\"/account\"");
+    assert_int_equal(post(r, "/requests/x/cancel", &e, ""), 404);
+    assert_has(r, "name=\"back\" value=\"/requests/x\"");
+    assert_int_equal(post(r, "/nowhere/at/all", &e, ""), 404);
+    assert_has(r, "name=\"back\" value=\"/\"");
+    assert_int_equal(get(r, "/nowhere/at/all?x", &e), 404);
+    assert_has(r, "name=\"back\" value=\"/nowhere/at/all?x\"");
+}
+
 static void sessions_are_listed_and_ended(void **state)
 {
     struct rig *r = *state;
@@ -200,6 +249,9 @@ int main(void)
         RIG_TEST(a_new_password_needs_the_old_one),
         RIG_TEST(guessing_the_old_password_is_slowed),
         RIG_TEST(a_language_is_one_of_ours),
+        RIG_TEST(the_switch_in_the_foot_needs_no_account),
+        RIG_TEST(the_switch_of_somebody_known_is_kept_in_the_account),
+        RIG_TEST(the_switch_leads_back_to_a_page_that_can_be_looked_at),
         RIG_TEST(sessions_are_listed_and_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
