@@ -16,14 +16,24 @@ static size_t width_of(const char *text)
     return n;
 }
 
+/* What a terminal would obey; U+0080..U+009F are two bytes, c2 80 .. c2 9f. */
+static void blank_controls(char *text)
+{
+    for (char *p = text; *p; p++) {
+        bool two = (unsigned char)p[0] == 0xc2 && p[1] && (unsigned char)p[1] < 0xa0;
+        if (two)
+            p[1] = ' ';
+        if (two || (unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = ' ';
+    }
+}
+
 void table_add(struct text_table *t, const char *const *texts)
 {
     t->cells = xrealloc(t->cells, (t->count + 1) * t->columns, sizeof *t->cells);
     for (size_t i = 0; i < t->columns; i++) {
         char *cell = str_dup(str_of(texts[i]));
-        for (char *p = cell; *p; p++)
-            if ((unsigned char)*p < 0x20 || *p == 0x7f)
-                *p = ' ';
+        blank_controls(cell);
         t->cells[t->count * t->columns + i] = cell;
     }
     t->count++;
