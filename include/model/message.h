@@ -140,6 +140,8 @@ struct space_view {
     char name[SPACE_NAME_BYTES];
     bool connected, draining, removed;
     uint32_t apps, slots, slots_free, queue_length;
+    uint32_t in_flight; /* with apps, or waiting for a lost one to come back; only in answers to
+                           CMD_QUERY_SPACES */
 };
 
 /* Which fields of a request_view are set (state) or have changed (event). */

@@ -32,6 +32,8 @@ page_handler page_requests, page_request, page_admin_request, page_request_cance
 page_handler page_docs;
 /* admin.c */
 page_handler page_admin, page_admin_slash, page_admin_spaces;
+/* websockets_status.c */
+page_handler page_websockets_status;
 /* admin_space.c */
 page_handler page_space_add, page_space_add_post, page_space_edit, page_space_edit_post,
     page_space_delete;

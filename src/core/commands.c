@@ -125,6 +125,15 @@ void command_setting_set(struct relay *r, const struct event *e)
 
 /* ---- questions ---- */
 
+static void fill_with_flight(const struct space *s, struct space_view *v)
+{
+    space_fill_view(s, v);
+    LIST_EACH (&s->apps, it)
+        v->in_flight += CONTAINER_OF(it, struct app_conn, link)->taken;
+    LIST_EACH (&s->orphans, it)
+        v->in_flight++;
+}
+
 void command_query_spaces(struct relay *r, const struct event *e)
 {
     struct reply *reply = reply_send(r, e->ticket, OK, NULL);
@@ -132,7 +141,7 @@ void command_query_spaces(struct relay *r, const struct event *e)
     struct space *s, *tmp;
     HASH_ITER (hh, r->spaces, s, tmp) {
         if (!s->pending && !s->removed)
-            space_fill_view(s, &reply->spaces[reply->count++]);
+            fill_with_flight(s, &reply->spaces[reply->count++]);
     }
 }
 

@@ -31,6 +31,7 @@ static const struct route {
     {"/admin", ANYONE, page_admin_slash, NULL},
     {"/admin/", ADMIN, page_admin, NULL},
     {"/admin/spaces", ADMIN, page_admin_spaces, NULL},
+    {"/admin/websockets/status", ADMIN, page_websockets_status, NULL},
     {"/admin/space/add", ADMIN, page_space_add, page_space_add_post},
     {"/admin/space/edit/{id}", ADMIN, page_space_edit, page_space_edit_post},
     {"/admin/space/delete/{id}", ADMIN, NULL, page_space_delete},
