@@ -34,8 +34,9 @@ struct page_request {
     struct identity who; /* when logged_in */
     struct str address, origin, agent;
     enum language lang;
-    struct buf headers; /* complete extra lines of the reply */
-    char flash[64];     /* what the page that a redirect leads to will say; see web/view.h */
+    struct buf headers;       /* complete extra lines of the reply */
+    struct buf image_origins; /* " https://host" for each that the page may load images from */
+    char flash[64];           /* what the page that a redirect leads to will say; see web/view.h */
     bool replied;
 };
 
@@ -91,6 +92,9 @@ enum err page_do(struct page_request *p, struct command *cmd_given, char message
 
 /* ---- reply.c ---- */
 
+/* The page may load images from there ("https://host:port"), and else only from this site. The
+ * origin must be one that a Content-Security-Policy can name. */
+void page_allow_images(struct page_request *p, struct str origin);
 /* The whole reply; once a request. */
 void page_reply(struct page_request *p, unsigned status, const char *type, struct str body);
 /* Adds a line to the reply's head. The value must not come from outside unchecked. */

@@ -53,7 +53,7 @@ void page_admin_slash(struct page_request *p)
 
 struct table {
     struct page_request *p;
-    struct json_t *list;
+    struct json_t *list, *legacy;
     const struct live_spaces *live;
 };
 
@@ -65,17 +65,22 @@ static void visit_space(void *ctx, const struct space_record *s)
     view_state(row, live_space(table->live, s->id));
     json_put_int(row, "max_apps", s->max_apps);
     view_time(table->p, row, "created_at", s->created_ms);
+    if (s->legacy_registration)
+        json_add(table->legacy, json_ref(row));
 }
 
-/* Puts "spaces"; replies when the store cannot be read (and frees the view). */
+/* Puts "spaces" and, of them, "legacy"; replies when the store cannot be read (and frees the view).
+ */
 static bool put_spaces(struct page_request *p, struct json_t *view)
 {
     struct reader *reader = page_reader(p);
     struct live_spaces live;
     live_spaces_ask(p, &live);
-    struct table table = {p, json_put(view, "spaces", json_array_new()), &live};
+    struct table table = {p, json_put(view, "spaces", json_array_new()),
+                          json_put(view, "legacy", json_array_new()), &live};
     enum err e = reader ? reader_spaces(reader, visit_space, &table) : ERR_STORE_UNAVAILABLE;
     live_spaces_release(&live);
+    json_put_bool(view, "has_legacy", json_count(table.legacy) > 0);
     if (!e)
         return true;
     json_free(view);

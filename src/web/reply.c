@@ -6,12 +6,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define IMAGE_ORIGINS_BYTES                                                                        \
+    4000                       /* a page with more than these shows the others without a picture */
 #define SMALL_BODY_BYTES 65536 /* sent with the head in one write */
 
 static const char security_fields[] =
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' https: data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'\r\n"
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "img-src 'self'%.*s\r\n"
     "X-Content-Type-Options: nosniff\r\n"
     "X-Frame-Options: DENY\r\n"
     "Referrer-Policy: same-origin\r\n";
@@ -34,7 +36,7 @@ void page_reply(struct page_request *p, unsigned status, const char *type, struc
     buf_printf(&head, "HTTP/1.1 %u %s\r\n", status, http_reason(status));
     if (status != 304)
         buf_printf(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n", type, body.n);
-    buf_puts(&head, security_fields);
+    buf_printf(&head, security_fields, STR_ARG(buf_str(&p->image_origins)));
     buf_str_append(&head, buf_str(&p->headers));
     buf_puts(&head, "\r\n");
     if (p->head_only || status == 304)
@@ -46,6 +48,18 @@ void page_reply(struct page_request *p, unsigned status, const char *type, struc
     if (!small)
         write_all(p->conn, body);
     buf_release(&head);
+}
+
+void page_allow_images(struct page_request *p, struct str origin)
+{
+    struct str known = buf_str(&p->image_origins), word;
+    while (known.n) {
+        str_split(known, ' ', &word, &known);
+        if (str_eq(word, origin))
+            return;
+    }
+    if (p->image_origins.len + origin.n < IMAGE_ORIGINS_BYTES)
+        buf_printf(&p->image_origins, " %.*s", STR_ARG(origin));
 }
 
 void page_header(struct page_request *p, const char *name, const char *fmt, ...)

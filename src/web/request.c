@@ -99,7 +99,11 @@ enum err page_read(struct page_request *p, struct web *w, struct mg_connection *
                    struct now now)
 {
     const struct mg_request_info *info = mg_get_request_info(conn);
-    *p = (struct page_request){.web = w, .conn = conn, .now = now, .headers = BUF_INIT(16384)};
+    *p = (struct page_request){.web = w,
+                               .conn = conn,
+                               .now = now,
+                               .headers = BUF_INIT(16384),
+                               .image_origins = BUF_INIT(8192)};
     if (!from_edge(w, conn))
         return ERR_UNAUTHORIZED;
     if (info->num_headers >= MG_MAX_HEADERS)
@@ -126,6 +130,7 @@ void page_release(struct page_request *p)
     form_release(&p->form);
     form_release(&p->query);
     buf_release(&p->headers);
+    buf_release(&p->image_origins);
 }
 
 bool page_same_site(const struct page_request *p)

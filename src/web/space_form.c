@@ -2,6 +2,7 @@
 
 #include "codec/json.h"
 #include "web/admin_views.h"
+#include "web/cover.h"
 
 struct space_record space_form_blank(void)
 {
@@ -15,8 +16,10 @@ void space_form_view(struct json_t *view, const struct space_record *s)
     struct json_t *space = json_put(view, "space", json_object_new());
     view_space(space, s);
     json_put_text(space, "cover_type", s->cover_type);
+    view_cover_kind(space, str_of(s->cover_type));
     json_put_int(space, "rate_limit_seconds", s->rate_limit_s);
     json_put_int(space, "max_apps", s->max_apps);
+    json_put_bool(space, "legacy_registration", s->legacy_registration);
 }
 
 /* One text field: what was typed is shown again, and copied when it fits. */
@@ -33,13 +36,14 @@ static bool read_text(struct page_request *p, struct json_t *view, struct json_t
     return false;
 }
 
+/* What is not there or empty stays as it was. */
 static bool read_number(struct page_request *p, struct json_t *view, struct json_t *errors,
                         const char *field, const char *name, uint64_t low, uint64_t high,
                         uint32_t *out)
 {
     const struct str *typed = form_get(&p->form, str_of(field));
     uint64_t n;
-    if (!typed)
+    if (!typed || !str_trim(*typed).n)
         return true;
     json_put_str(json_at(view, "space"), name, str_trim(*typed));
     if (str_to_u64(str_trim(*typed), high, &n) || n < low) {
@@ -62,12 +66,9 @@ static bool read_name(struct page_request *p, struct json_t *view, struct json_t
     return false;
 }
 
-/* "" or an address that an img element may load: nothing that runs. */
-static bool check_cover(struct page_request *p, struct json_t *errors, struct str cover)
+static bool check_cover(struct page_request *p, struct json_t *errors, const struct space_record *s)
 {
-    bool ours = path_is_local(cover);
-    bool far = str_starts(cover, STR("https://")) && cover.n > 8;
-    if (cover.n == 0 || ((ours || far) && !str_has_control(cover)))
+    if (cover_valid(str_of(s->cover_type), str_of(s->cover)))
         return true;
     view_text(p, errors, "cover", "invalid.cover_rule", NULL, STR(""));
     return false;
@@ -84,14 +85,16 @@ static void read_boxes(struct page_request *p, struct json_t *view, struct space
                  {"ws_enable_file_upload", "takes_files", INPUT_FILE}};
     struct json_t *space = json_at(view, "space");
     s->inputs = 0;
-    for (size_t i = 0; i < sizeof boxes / sizeof boxes[0]; i++) {
-        bool ticked = form_checked(&p->form, str_of(boxes[i].field));
-        s->inputs |= ticked ? boxes[i].input : 0;
-        json_put_bool(space, boxes[i].name, ticked);
-    }
+    for (size_t i = 0; i < sizeof boxes / sizeof boxes[0]; i++)
+        s->inputs |= form_checked(&p->form, str_of(boxes[i].field)) ? boxes[i].input : 0;
+    if (!s->inputs) /* old scripts leave the boxes out */
+        s->inputs = INPUT_PROMPT;
+    for (size_t i = 0; i < sizeof boxes / sizeof boxes[0]; i++)
+        json_put_bool(space, boxes[i].name, s->inputs & boxes[i].input);
     s->queue_offline = form_checked(&p->form, STR("queue_offline"));
     json_put_bool(space, "queue_offline", s->queue_offline);
     s->legacy_registration = form_checked(&p->form, STR("ws_legacy_registration"));
+    json_put_bool(space, "legacy_registration", s->legacy_registration);
 }
 
 bool space_form_read(struct page_request *p, struct json_t *view, struct json_t *errors,
@@ -99,9 +102,10 @@ bool space_form_read(struct page_request *p, struct json_t *view, struct json_t 
 {
     bool good = read_name(p, view, errors, s);
     good &= read_text(p, view, errors, "description", s->description, sizeof s->description);
-    good &= read_text(p, view, errors, "cover", s->cover, sizeof s->cover) &&
-            check_cover(p, errors, str_of(s->cover));
     good &= read_text(p, view, errors, "cover_type", s->cover_type, sizeof s->cover_type);
+    view_cover_kind(json_at(view, "space"), str_of(s->cover_type));
+    good &=
+        read_text(p, view, errors, "cover", s->cover, sizeof s->cover) && check_cover(p, errors, s);
     good &= read_number(p, view, errors, "max_apps", "max_apps", 1, SPACE_APPS_MAX, &s->max_apps);
     good &= read_number(p, view, errors, "ws_rate_limit_seconds", "rate_limit_seconds", 0,
                         SPACE_RATE_MAX_S, &s->rate_limit_s);

@@ -1,4 +1,5 @@
 #include "codec/json.h"
+#include "web/cover.h"
 #include "web/pages.h"
 #include "web/request_views.h"
 
@@ -8,6 +9,7 @@
 #define RECENT_COUNT 20
 
 struct cards {
+    struct page_request *p;
     struct json_t *list;
     const struct live_spaces *live;
 };
@@ -18,6 +20,7 @@ static void visit_card(void *ctx, const struct space_record *s)
     struct json_t *card = json_add(cards->list, json_object_new());
     const struct space_view *state = live_space(cards->live, s->id);
     view_space(card, s);
+    view_cover(cards->p, card, s);
     view_state(card, state);
     json_put_int(card, "queue_length", state ? state->queue_length : 0);
 }
@@ -28,7 +31,7 @@ void page_spaces(struct page_request *p)
     struct live_spaces live;
     live_spaces_ask(p, &live);
     struct json_t *view = view_new(p, "spaces", PLACE_SPACES);
-    struct cards cards = {json_put(view, "spaces", json_array_new()), &live};
+    struct cards cards = {p, json_put(view, "spaces", json_array_new()), &live};
     enum err e = reader ? reader_spaces(reader, visit_card, &cards) : ERR_STORE_UNAVAILABLE;
     live_spaces_release(&live);
     if (e) {
@@ -70,7 +73,9 @@ static void show_space(struct page_request *p, const struct space_record *s)
 {
     struct json_t *view = view_new(p, "spaces", PLACE_SPACES);
     view_title(p, view, "space", "name", str_of(s->name));
-    view_space(json_put(view, "space", json_object_new()), s);
+    struct json_t *space = json_put(view, "space", json_object_new());
+    view_space(space, s);
+    view_cover(p, space, s);
     put_live(p, view, s);
     view_command(p, view, "command", s->name, STR("TOKEN"));
     view_url(view, "requests_url", "/requests?space=", str_of(s->name));

@@ -50,8 +50,13 @@ static void what_an_old_form_lacks_is_as_it_was(void **state)
     assert_true(uuid_eq(c->space.id, r->space));
     assert_string_equal(c->space.name, "y");
     assert_int_equal(c->space.created_ms, T0);
-    assert_int_equal(c->space.inputs, 0);
+    assert_int_equal(c->space.inputs, INPUT_PROMPT); /* else it would take nothing at all */
     assert_true(c->space.legacy_registration);
+    assert_int_equal(
+        post(r, path, &a, "name=y&ws_rate_limit_seconds=&max_apps=&ws_enable_audio=on"), 302);
+    assert_int_equal(c->space.inputs, INPUT_AUDIO);
+    assert_false(c->space.legacy_registration);
+    assert_int_equal(c->space.max_apps, 1);
 }
 
 static void a_taken_name_is_refused_with_the_sentence(void **state)
@@ -76,8 +81,8 @@ static void a_space_form_is_checked_field_by_field(void **state)
         {"", "This is needed."},
         {"name=a%2Fb", "1 to 64 characters, no /"},
         {"name=+a", "1 to 64 characters, no /"},
-        {"name=a&cover=javascript%3Aalert(1)", "An address that begins with https:// or /"},
-        {"name=a&cover=%2F%2Fevil.example", "An address that begins with https:// or /"},
+        {"name=a&cover=javascript%3Aalert(1)", "An address that begins with https://"},
+        {"name=a&cover=%2F%2Fevil.example", "An address that begins with https://"},
         {"name=a&max_apps=0", "A whole number from 1 to 1000."},
         {"name=a&max_apps=x", "A whole number from 1 to 1000."},
         {"name=a&ws_rate_limit_seconds=-1", "A whole number from 0 to 86400."},
