@@ -15,8 +15,17 @@ size_t json_unescape_one(const char **p, const char *end, char out[4]);
  */
 int json_key_cmp(struct str a, struct str b);
 uint32_t json_key_hash(struct str key);
-/* escaped is as written, plain is not. */
-bool json_key_is(struct str escaped, struct str plain);
+/* Where the lengths and first bytes alone do not tell (see json_key_is). */
+bool json_key_means(struct str escaped, struct str plain);
+/* escaped is as written, plain is not. An escape is longer than what it stands for. */
+static inline bool json_key_is(struct str escaped, struct str plain)
+{
+    if (escaped.n < plain.n)
+        return false;
+    if (plain.n && escaped.p[0] != plain.p[0] && escaped.p[0] != '\\')
+        return false;
+    return json_key_means(escaped, plain);
+}
 
 /* The kind of the value that begins with c. */
 enum json_kind json_kind_at(char c);

@@ -161,12 +161,10 @@ uint32_t json_key_hash(struct str key)
     return (uint32_t)(hash >> 32 ^ hash);
 }
 
-bool json_key_is(struct str escaped, struct str plain)
+bool json_key_means(struct str escaped, struct str plain)
 {
     if (escaped.n == plain.n)
         return str_eq(escaped, plain) && !memchr(plain.n ? plain.p : "", '\\', plain.n);
-    if (escaped.n < plain.n) /* an escape is longer than what it stands for */
-        return false;
     struct reader r = {.p = escaped.p, .end = escaped.p + escaped.n};
     for (size_t i = 0; i < plain.n; i++)
         if (read_byte(&r) != (unsigned char)plain.p[i])

@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define KEPT_BYTES     (64 * 1024) /* scratch above this is given back before the next message */
-#define TYPE_MAX_BYTES 40          /* a type up to this is quoted in messages */
+#define SMALL_BYTES    1024 /* a message up to this is not measured; below any json_tree_bytes */
+#define TYPE_MAX_BYTES 40   /* a type up to this is quoted in messages */
 
 void native_init(struct native_decoder *d, const struct limits *limits)
 {
@@ -282,9 +283,12 @@ static size_t member_bytes(const struct json_scan *scan, const char *const *name
 }
 
 /* Sets strings_bytes; returns how much there is besides what is stored, passed on or read item by
- * item. */
+ * item. A message that is small in all is not looked at closer. */
 static size_t measure(struct native_reading *r)
 {
+    r->strings_bytes = r->text.n;
+    if (r->text.n <= SMALL_BYTES)
+        return r->text.n;
     static const char *const raw[] = {"payload", "result", "usage"};
     static const char *const large[] = {"text", "resume", "resumed"};
     r->strings_bytes = r->text.n - member_bytes(&r->scan, raw, sizeof raw / sizeof *raw);

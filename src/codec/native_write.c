@@ -37,8 +37,14 @@ void put_number(struct buf *b, const char *before, uint64_t n)
     buf_append(b, p, (size_t)(digits + sizeof digits - p));
 }
 
+/* From 0 to 100, and mostly whole. */
 void put_percent(struct buf *b, const char *before, double n)
 {
+    uint64_t whole = (uint64_t)n;
+    if ((double)whole == n) {
+        put_number(b, before, whole);
+        return;
+    }
     buf_puts(b, before);
     buf_printf(b, "%.10g", n);
 }
