@@ -3,7 +3,9 @@
  *
  * An event is encoded once, as a WebSocket frame, and shared by all its watchers and by the topic's
  * ring. A topic begins with its first watcher, with a random epoch, and ends TOPIC_KEEP_MS after
- * its last one left; publishing to one that is not there costs nothing. Knows no sockets: a watcher
+ * its last one left, or at once when a finished request's is let go by its last one (tens of
+ * thousands of them would be kept for nobody, and looking one up would wait for memory); publishing
+ * to one that is not there costs nothing. Knows no sockets: a watcher
  * is whatever embeds one. Private to the hub; hub thread only. */
 #ifndef HUB_TOPIC_H
 #define HUB_TOPIC_H
@@ -62,9 +64,9 @@ struct topic_place topics_watch(struct topics *t, struct topic_id id, struct wat
                                 const struct topic_since *since);
 /* Sends the events after seq again, in order; to be called in the same callback as topics_watch. */
 void topics_replay(struct topics *t, struct topic_id id, struct watcher *w, uint64_t seq);
-/* False when it does not watch that topic. */
+/* The watcher has seen enough. False when it does not watch that topic. */
 bool topics_unwatch(struct topics *t, struct topic_id id, struct watcher *w, uint64_t mono_ms);
-/* Leaves any one topic and names it; false when none is left. */
+/* The watcher was cut off: leaves any one topic and names it; false when none is left. */
 bool topics_leave(struct topics *t, struct watcher *w, uint64_t mono_ms, struct topic_id *id);
 
 void topics_publish(struct topics *t, struct topic_id id, const struct topic_event *e);

@@ -27,6 +27,7 @@ struct topic {
     struct topic_id id;
     char epoch[EPOCH_BYTES];
     uint64_t seq;
+    bool over; /* what it is about has ended: nothing more will be published */
     struct ring ring;
     struct list watches;
     size_t watch_count;
@@ -238,7 +239,8 @@ static void watch_add(struct topics *t, struct topic *topic, struct watcher *w)
     weigh(t, topic);
 }
 
-static void watch_end(struct topics *t, struct watch *watch, uint64_t mono_ms)
+/* for_good: the watcher has let it go, and was not cut off. */
+static void watch_end(struct topics *t, struct watch *watch, uint64_t mono_ms, bool for_good)
 {
     struct topic *topic = watch->topic;
     list_remove(&watch->in_topic);
@@ -248,6 +250,10 @@ static void watch_end(struct topics *t, struct watch *watch, uint64_t mono_ms)
     free(watch);
     if (!list_empty(&topic->watches))
         return;
+    if (for_good && topic->over) {
+        topic_free(t, topic);
+        return;
+    }
     topic->idle_since_ms = mono_ms;
     list_push_back(&t->idle, &topic->idle);
     weigh(t, topic);
@@ -288,7 +294,7 @@ bool topics_unwatch(struct topics *t, struct topic_id id, struct watcher *w, uin
 {
     struct watch *watch = watch_find(w, id);
     if (watch)
-        watch_end(t, watch, mono_ms);
+        watch_end(t, watch, mono_ms, true);
     return watch;
 }
 
@@ -299,7 +305,7 @@ bool topics_leave(struct topics *t, struct watcher *w, uint64_t mono_ms, struct 
         return false;
     struct watch *watch = CONTAINER_OF(first, struct watch, in_watcher);
     *id = watch->topic->id;
-    watch_end(t, watch, mono_ms);
+    watch_end(t, watch, mono_ms, false);
     return true;
 }
 
@@ -323,6 +329,7 @@ void topics_publish(struct topics *t, struct topic_id id, const struct topic_eve
     if (!topic)
         return;
     topic->seq++;
+    topic->over = e->kind == PUBLISH_FINAL;
     struct bytes *frame = event_frame(t, topic, e);
     if (!frame) {
         log_error("hub", "an event could not be made: its watchers have to come back");

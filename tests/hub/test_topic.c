@@ -321,6 +321,36 @@ static void a_topic_waits_a_while_for_its_watchers(void **state)
     assert_string_not_equal(anew.epoch, first.epoch);
 }
 
+static void publish_final(struct fixture *f, struct topic_id id)
+{
+    struct request_view view = {.fields = VIEW_STATUS, .status = REQUEST_COMPLETED};
+    struct topic_event e = {.kind = PUBLISH_FINAL, .request = &view};
+    topics_publish(f->topics, id, &e);
+}
+
+static void a_finished_topic_ends_with_the_last_who_lets_it_go(void **state)
+{
+    struct fixture *f = *state;
+    watch(f, &f->a, request_topic(1));
+    watch(f, &f->b, request_topic(1));
+    publish_final(f, request_topic(1));
+    assert_true(topics_unwatch(f->topics, request_topic(1), &f->a.watcher, 0));
+    assert_int_equal(topics_count(f->topics), 1);
+    assert_true(topics_unwatch(f->topics, request_topic(1), &f->b.watcher, 0));
+    assert_int_equal(topics_count(f->topics), 0);
+}
+
+static void a_finished_topic_waits_for_who_was_cut_off(void **state)
+{
+    struct fixture *f = *state;
+    struct topic_id id;
+    struct topic_place first = watch(f, &f->a, request_topic(1));
+    publish_final(f, request_topic(1));
+    assert_true(topics_leave(f->topics, &f->a.watcher, 0, &id));
+    assert_int_equal(topics_count(f->topics), 1);
+    assert_true(come_back(f, &f->a, request_topic(1), first.epoch, 0).recovered);
+}
+
 static void sweeping_ends_only_what_is_old_enough(void **state)
 {
     struct fixture *f = *state;
@@ -418,6 +448,8 @@ int main(void)
         TEST(bytes_are_bounded_too),
         TEST(an_event_too_large_to_keep_is_sent_all_the_same),
         TEST(a_topic_waits_a_while_for_its_watchers),
+        TEST(a_finished_topic_ends_with_the_last_who_lets_it_go),
+        TEST(a_finished_topic_waits_for_who_was_cut_off),
         TEST(sweeping_ends_only_what_is_old_enough),
         TEST(what_idle_topics_keep_is_bounded_together),
         TEST(leaving_names_every_topic_once),
