@@ -38,6 +38,10 @@ enum db_trouble {
     DB_TROUBLE__MAX
 };
 
+/* SQLite's settings for the whole process: no count of its memory is kept, which nobody reads and
+ * each allocation would take a lock for. Before any thread uses SQLite; later it does nothing. */
+void db_set_up_process(void);
+
 /* Opens the file at path, which must exist. ERR_IO, and why gets a sentence.
  *
  * A writer first moves into the database what an earlier process has left in the WAL. Recovery

@@ -218,8 +218,12 @@ bool utf8_valid(const void *p, size_t n)
 struct str str_start(struct str s, size_t max)
 {
     uint32_t state = UTF8_START;
-    size_t whole = 0;
-    for (size_t i = 0; i < s.n && i < max && s.p[i] != '\0'; i++) {
+    size_t whole = 0, n = s.n < max ? s.n : max;
+    const char *nul = n ? memchr(s.p, '\0', n) : NULL;
+    n = nul ? (size_t)(nul - s.p) : n;
+    if (utf8_valid(s.p, n)) /* as nearly always: many bytes at a time */
+        return str_slice(s.p, n);
+    for (size_t i = 0; i < n; i++) {
         if (!utf8_feed(&state, s.p + i, 1))
             break;
         if (state == UTF8_START)

@@ -83,6 +83,11 @@ void db_set_error(struct db *db, const char *what)
 
 /* ---- opening ---- */
 
+void db_set_up_process(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int note_wal(void *ctx, sqlite3 *conn, const char *name, int pages)
 {
     struct db *db = ctx;

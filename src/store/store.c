@@ -68,6 +68,7 @@ static struct store *allocate(const char *dir)
 
 enum err store_open(struct store **out, const char *dir, struct buf *why)
 {
+    db_set_up_process();
     struct store *s = allocate(dir);
     enum err e = make_file(dir, s->path, why);
     if (!e)

@@ -256,6 +256,16 @@ static void prompt_is_empty_where_it_cannot_be_had(void **state)
         {"{\"prompt\":[\"a\"]}", ""},
         {"{\"deep\":{\"prompt\":\"no\"}}", ""},
         {"{\"prompt\":\"cut", ""},
+        {"{\"n\":1,\"prompt\":\"after\"}", "after"},
+        {" { \"a\" : [{\"prompt\":\"]}\"},\"x\\\"\",{}] , \"b\":null,\"prompt\" : \"walked\" } ",
+         "walked"},
+        {"{\"a\":\"\\\\\",\"prompt\":\"behind\"}", "behind"},
+        {"{\"a\":1,\"b\":\"prompt\",\"prompt\":5}", ""},
+        {"{\"a\":1,", ""},
+        {"{\"a\"", ""},
+        {"{\"a", ""},
+        {"{", ""},
+        {"{}", ""},
         {"{\"prompt\": \"spaced\"}", "spaced"},
         {"{\"prompt\":\"a\\\\b\"}", "a\\b"},
         {"no json at all", ""},
@@ -282,10 +292,10 @@ static void huge_payload_is_stored_and_not_parsed_for_its_prompt(void **state)
     struct bench *b = *state;
     struct uuid id = bench_id(b);
     struct buf payload = BUF_INIT((size_t)1 << 24);
-    buf_puts(&payload, "{\"n\":1,\"prompt\":\"hi\",\"image\":\"");
+    buf_puts(&payload, "{\"n\":1,\"image\":\"");
     while (payload.len < (size_t)3 << 20)
         buf_puts(&payload, "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz");
-    buf_puts(&payload, "\"}");
+    buf_puts(&payload, "\",\"prompt\":\"hi\"}");
     bench_save(b, change_of_request(id, 1, 1, buf_cstr(&payload)));
     struct rows *rows = list(b, (struct request_filter){.limit = 1});
     assert_string_equal(rows->list[0].prompt, "");
