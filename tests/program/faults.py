@@ -3,8 +3,9 @@ import contextlib
 import errno
 import mmap
 import struct
+import time
 
-from relay import Relay, preloaded
+from relay import PATIENCE, Relay, preloaded
 
 WRITE, SYNC, TRUNCATE, OPEN = 1, 2, 4, 8
 FULL, BROKEN, READ_ONLY = errno.ENOSPC, errno.EIO, errno.EROFS
@@ -36,6 +37,13 @@ class FaultyRelay(Relay):
     def failed(self):
         """How many calls have failed since `arm`."""
         return LAYOUT.unpack(self.switches[:])[5]
+
+    def until_failed(self):
+        """For loops that go on until a call has failed since `arm`."""
+        end = time.monotonic() + PATIENCE
+        while not self.failed():
+            assert time.monotonic() < end, "no call of that kind has failed"
+            yield
 
     @contextlib.contextmanager
     def fault(self, *what, **how):

@@ -306,8 +306,10 @@ class Space:
 
 def preloaded(name, **environment):
     """The environment of a program that is preloaded with tests/fault/NAME.c."""
+    library = BUILD.resolve() / f"tests/fault/{name}.so"
+    assert library.is_file(), f"{library} is missing, and nothing would ever fail: make fault BUILD={BUILD}"
     options = [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]
-    return {"LD_PRELOAD": str(BUILD.resolve() / f"tests/fault/{name}.so"),
+    return {"LD_PRELOAD": str(library),
             "ASAN_OPTIONS": ":".join(filter(None, options)), **environment}
 
 

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from faults import BROKEN, FULL, OPEN, READ_ONLY, SYNC, TRUNCATE, WRITE, FaultyRelay
-from relay import PATIENCE, PROGRAM, Relay, numbers, until
+from relay import PATIENCE, PROGRAM, Relay, numbers, preloaded, until
 
 FAULT_N = int(os.environ.get("FAULT_N", 12))  # the first, second, ... so-many-th call fails in turn
 SENTENCES = {FULL: "the disk is full", BROKEN: "the disk does not read or write"}
@@ -50,6 +50,21 @@ def until_ready(relay):
 
 def failing(relay, sentence):
     until(lambda: ready(relay) == (False, sentence + "\n"))
+
+
+# ---- a disk that cannot fail proves nothing ----
+
+
+def test_no_test_goes_on_without_the_library_that_makes_calls_fail():
+    with pytest.raises(AssertionError, match="tests/fault/nothing.so is missing.*make fault"):
+        preloaded("nothing")
+
+
+def test_no_test_waits_for_ever_for_a_call_that_fails(r, monkeypatch):
+    monkeypatch.setattr("faults.PATIENCE", 0)
+    with pytest.raises(AssertionError, match="no call of that kind has failed"):
+        for _ in r.until_failed():
+            pass
 
 
 # ---- the nth call fails ----
@@ -109,7 +124,7 @@ def test_one_call_that_fails_is_noticed_by_nobody(r, calls, error):
     app = story.space.app()
     for n in range(1, FAULT_N + 1):
         with r.fault(calls, error, first=n, count=1):
-            while not r.failed():
+            for _ in r.until_failed():
                 assert story.submit(tab)["type"] == "submitted"
                 assert story.finish(app, app.take())
     story.check(tab)
@@ -122,7 +137,7 @@ def test_what_fails_from_the_nth_call_on_and_a_kill(r, calls, error):
     for n in range(1, FAULT_N + 1):
         tab, app = r.ann.tab(), story.space.app(instance="one")
         r.arm(calls, error, first=n)
-        while not r.failed():
+        for _ in r.until_failed():
             story.submit(tab)
             for request in [m for m in app.said() if m["type"] == "inference_request"]:
                 story.finish(app, request)
