@@ -304,6 +304,20 @@ def test_get_ai_project_unknown_404(r, user, headers):
         assert answer.status_code == 404 and "AI Project not found" in answer.text
 
 
+@pytest.mark.parametrize("boxes", ["prompt", "audio", "prompt audio", "prompt video", "prompt audio video file_upload"])
+def test_ws_enable_boxes_are_what_the_spaces_form_asks_for(admin, user, boxes):
+    user.session.headers.update(ENGLISH)
+    fields = {"ws_enable_prompt": "", **{f"ws_enable_{box}": "on" for box in boxes.split()}}
+    _, space_id = admin.add_space(**fields)
+    page = user.get(f"/ai_project/{space_id}").text
+    assert ('<textarea id="prompt"' in page) == ("prompt" in boxes)
+    assert bool(re.search('<input id="audio"[^>]*data-input>', page)) == ("audio" in boxes)
+    for name in ("video", "file"):  # not to be had yet, and said so
+        coming = re.search(f'<label for="{name}">.*coming.*</label>\\s*<input id="{name}"[^>]* disabled>', page)
+        assert bool(coming) == (name in boxes)
+        assert (f'id="{name}"' in page) == (name in boxes)
+
+
 # ---- POST /websockets/submit/{id} ----
 
 
