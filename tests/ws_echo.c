@@ -12,6 +12,7 @@
  *   /kick       closes the newest WebSocket with 4002
  *   /flood      sends it 250 texts of 64 KiB
  *   /who        says address, scheme and origin
+ *   /stream     a reply in parts: each further request for /part?TEXT adds TEXT, /last ends it
  *   /log        says what became of held requests and closed sockets, one a line
  *   /stats      says the edge's numbers
  *   /page/...   goes to the inner hop
@@ -48,6 +49,7 @@ struct echo {
     struct limits limits;
     struct list held;
     struct websocket *newest;
+    struct exchange *streamed;
     struct buf log;
 };
 
@@ -159,10 +161,40 @@ static void on_flood(struct echo *echo, struct exchange *x)
     reply(x, STR("flooded"));
 }
 
+/* ---- a reply in parts ---- */
+
+static void on_stream(struct echo *echo, struct exchange *x)
+{
+    echo->streamed = x;
+    exchange_stream(x, 200, "text/event-stream", STR("X-Stream: yes\r\n"));
+}
+
+/* /part?7*TEXT: seven times */
+static void on_part(struct echo *echo, struct exchange *x)
+{
+    struct str text = exchange_head(x)->query, times, rest;
+    uint64_t n = 1;
+    if (str_split(text, '*', &times, &rest) && !str_to_u64(times, MESSAGE_BYTES, &n))
+        text = rest;
+    for (uint64_t i = 0; i < n && echo->streamed; i++)
+        exchange_stream_write(echo->streamed, text);
+    reply(x, echo->streamed ? STR("written") : STR("nobody reads"));
+}
+
+static void on_last(struct echo *echo, struct exchange *x)
+{
+    if (echo->streamed)
+        exchange_stream_end(echo->streamed);
+    echo->streamed = NULL;
+    reply(x, STR("ended"));
+}
+
 static void on_abandoned(void *ctx, struct exchange *x)
 {
     struct echo *echo = ctx;
     struct held *h = exchange_value(x);
+    if (x == echo->streamed)
+        echo->streamed = NULL;
     buf_puts(&echo->log, "abandoned\n");
     if (h)
         list_remove(&h->node);
@@ -203,7 +235,8 @@ static const struct page {
     void (*answer)(struct echo *echo, struct exchange *x);
 } PAGES[] = {
     {"/hold", on_hold},   {"/release", on_release}, {"/who", on_who},     {"/kick", on_kick},
-    {"/flood", on_flood}, {"/log", on_log},         {"/stats", on_stats},
+    {"/flood", on_flood}, {"/log", on_log},         {"/stats", on_stats}, {"/stream", on_stream},
+    {"/part", on_part},   {"/last", on_last},
 };
 
 static const struct page *page_of(const struct exchange *x)

@@ -87,6 +87,15 @@ void *exchange_value(const struct exchange *x);
  * "". Content-Length, Date, Connection and the security headers are added. HEAD gets no body. */
 void exchange_reply(struct exchange *x, unsigned status, const char *content_type,
                     struct str headers, struct str body);
+/* A reply in parts whose number nobody knows yet: chunks, or for HTTP/1.0 whatever comes until the
+ * connection ends. x stays until exchange_stream_end, or until the client is gone (`abandoned`;
+ * never from within these calls). A client that leaves more than limits.client_unsent_bytes unread,
+ * or reads nothing for limits.body_idle_ms while it is being written to, is dropped. */
+void exchange_stream(struct exchange *x, unsigned status, const char *content_type,
+                     struct str headers);
+void exchange_stream_write(struct exchange *x, struct str part); /* "" is nothing */
+void exchange_stream_end(struct exchange *x);                    /* x is gone afterwards */
+
 /* {"error":{"code","message"}} with the status of e, Retry-After when retry_after_ms. */
 void exchange_error(struct exchange *x, enum err e, const char *message, uint64_t retry_after_ms);
 

@@ -101,6 +101,9 @@ struct exchange {
     struct inner_conn *inner;
     struct timer inner_timer;
     bool retried;
+    /* a reply in parts */
+    bool chunked, stays;
+    uint64_t taken_seen, stalled_ms; /* what the client had taken, and since when */
 };
 
 /* Of every reply that is the hub's own. */
@@ -161,6 +164,14 @@ void exchange_abandon(struct exchange *x);
  * says; -1 = none. */
 void exchange_forward(struct exchange *x, unsigned status, struct str headers, struct str body,
                       int64_t head_length);
+/* The status line and fields of a reply of ours, into the edge's scratch; what follows is framing.
+ */
+void exchange_write_head(struct exchange *x, unsigned status, const char *content_type,
+                         struct str headers);
+/* Whether the connection can take another request after this reply. Judged once. */
+bool exchange_stays_open(struct exchange *x);
+/* The reply is queued: x is freed and the connection goes on, or ends. */
+void exchange_done(struct exchange *x, bool stays);
 const char *edge_date(struct edge *e);
 
 /* ---- websocket.c ---- */

@@ -120,7 +120,7 @@ static bool skip_body(struct exchange *x)
     return e == OK;
 }
 
-static bool stays_open(struct exchange *x)
+bool exchange_stays_open(struct exchange *x)
 {
     return x->head.keep_alive && !x->conn->edge->draining && skip_body(x);
 }
@@ -150,6 +150,12 @@ static void send_reply(struct exchange *x, struct str body, bool stays)
     stream_write(&c->stream, buf_str(head));
     if (!together)
         stream_write(&c->stream, body);
+    exchange_done(x, stays);
+}
+
+void exchange_done(struct exchange *x, bool stays)
+{
+    struct edge_conn *c = x->conn;
     exchange_free(x);
     if (!stays) {
         edge_conn_finish(c);
@@ -180,15 +186,13 @@ static bool status_has_body(unsigned status)
     return status >= 200 && status != 204 && status != 304;
 }
 
-void exchange_reply(struct exchange *x, unsigned status, const char *content_type,
-                    struct str headers, struct str body)
+void exchange_write_head(struct exchange *x, unsigned status, const char *content_type,
+                         struct str headers)
 {
     struct buf *b = &x->conn->edge->scratch;
-    bool stays = stays_open(x), has_body = status_has_body(status);
-    inner_forget(x);
     buf_clear(b);
     buf_printf(b, "HTTP/1.1 %u %s\r\n", status, http_reason(status));
-    if (has_body && content_type && content_type[0])
+    if (status_has_body(status) && content_type && content_type[0])
         buf_printf(b, "Content-Type: %s\r\n", content_type);
     if (!lines_have(headers, STR("Content-Security-Policy")))
         buf_puts(b, EDGE_SECURITY_FIELDS);
@@ -197,7 +201,15 @@ void exchange_reply(struct exchange *x, unsigned status, const char *content_typ
     if (!lines_have(headers, STR("Cache-Control")))
         buf_puts(b, "Cache-Control: no-store\r\n");
     buf_str_append(b, headers);
-    add_framing(b, x, has_body ? (int64_t)body.n : -1, stays);
+}
+
+void exchange_reply(struct exchange *x, unsigned status, const char *content_type,
+                    struct str headers, struct str body)
+{
+    bool stays = exchange_stays_open(x), has_body = status_has_body(status);
+    inner_forget(x);
+    exchange_write_head(x, status, content_type, headers);
+    add_framing(&x->conn->edge->scratch, x, has_body ? (int64_t)body.n : -1, stays);
     send_reply(x, has_body && x->head.method != HTTP_HEAD ? body : STR(""), stays);
 }
 
@@ -206,7 +218,7 @@ void exchange_forward(struct exchange *x, unsigned status, struct str headers, s
 {
     struct edge_conn *c = x->conn;
     struct buf *b = &c->edge->scratch;
-    bool stays = stays_open(x), has_body = status_has_body(status);
+    bool stays = exchange_stays_open(x), has_body = status_has_body(status);
     bool is_head = x->head.method == HTTP_HEAD;
     buf_clear(b);
     buf_printf(b, "HTTP/1.1 %u %s\r\n", status, http_reason(status));
