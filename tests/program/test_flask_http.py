@@ -328,7 +328,7 @@ def test_post_websockets_submit_401_when_not_logged_in(r, headers, words):
 
 
 @pytest.mark.parametrize("headers,words", [(None, "Space 未找到或类型不正确"), (ENGLISH, "Space not found")])
-@pytest.mark.parametrize("wrong", [NOBODY, "nonsense", "a/b", str(uuid.uuid4())])
+@pytest.mark.parametrize("wrong", [NOBODY, "nonsense", "a/b", "3f2504e0-4f89-41d3-9a0c-0305e82c3301"])
 def test_post_websockets_submit_404_for_an_unknown_space(user, headers, words, wrong):
     user.session.headers.update(headers or {})
     assert error(user.submit(wrong, prompt="p")) == (404, {"error": words})
