@@ -171,9 +171,10 @@ struct request {
     struct app_conn *app;
     struct list lease_link; /* of the app, or of the space's orphans */
     bool timed;
-    bool inside;         /* waits inside its app: not timed, and no word about it has come */
-    bool waited;         /* it was so when its app went: that attempt cost nothing */
-    int64_t lease_token; /* the app it was leased to */
+    bool inside;           /* waits inside its app: not timed, and no word about it has come */
+    bool waited;           /* it was so when its app went: that attempt cost nothing */
+    unsigned silent_conns; /* that had it since an app last said something about it */
+    int64_t lease_token;   /* the app it was leased to */
     char lease_instance[INSTANCE_BYTES];
     uint64_t heard_ms, dispatched_ms, accepted_ms;
     struct timer timer;      /* silence, grace, lingering or the next try of a save */

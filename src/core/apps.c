@@ -47,8 +47,9 @@ static void orphan_leases(struct relay *r, struct app_conn *a, bool at_once)
     }
     LIST_EACH (&a->leases, it) {
         struct request *q = CONTAINER_OF(it, struct request, lease_link);
+        bool worked_on = q->timed; /* what waits inside an app is not to blame */
         lease_orphan(r, q);
-        if (at_once)
+        if (at_once || (worked_on && q->silent_conns >= r->limits.poison_losses))
             request_lost(r, q);
     }
     LIST_EACH (&a->assigning, it)

@@ -242,6 +242,13 @@ void request_cancel(struct relay *r, struct request *q)
         &(struct ending){.status = REQUEST_CANCELLED, .cause = q->waiters ? BY_PERSON : BY_RELAY});
 }
 
+/* One that its app takes up again after each loss, and never gets to say a word about, would go on
+ * for ever. */
+static bool poisonous(const struct relay *r, const struct request *q)
+{
+    return q->rec.lost + 1 >= r->limits.poison_losses || q->silent_conns >= r->limits.poison_losses;
+}
+
 /* Its app is gone for good: back to the queue, or failed when it has had its attempts. */
 void request_lost(struct relay *r, struct request *q)
 {
@@ -259,7 +266,7 @@ void request_lost(struct relay *r, struct request *q)
                          .waived = !counts,
                          .code = ERR_APP_LOST};
     const char *message = NULL;
-    if (counts && q->rec.lost + 1 >= r->limits.poison_losses) {
+    if (counts && poisonous(r, q)) {
         end.status = REQUEST_FAILED;
         end.code = ERR_POISONED;
         message = "This request cost several apps their connection and was set aside";

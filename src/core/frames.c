@@ -40,6 +40,12 @@ static enum err check_lease(const struct request *q, const struct app_conn *a,
     return OK;
 }
 
+static void heard(const struct relay *r, struct request *q)
+{
+    q->heard_ms = r->now.mono_ms;
+    q->silent_conns = 0;
+}
+
 /* For frames that are not final: the request, or NULL when the frame was refused or comes while an
  * end is being saved. */
 static struct request *running(struct relay *r, struct app_conn *a, const struct app_msg *m)
@@ -50,7 +56,7 @@ static struct request *running(struct relay *r, struct app_conn *a, const struct
         send_error(r, a, m->lease, e, NULL);
         return NULL;
     }
-    q->heard_ms = r->now.mono_ms;
+    heard(r, q);
     lease_works(r, q);
     return q->saving == SAVING_NOTHING && !q->end_wanted ? q : NULL;
 }
@@ -185,7 +191,7 @@ static bool may_end(struct relay *r, struct app_conn *a, struct request *q, cons
             final_after_end(r, q, m);
         return false;
     }
-    q->heard_ms = r->now.mono_ms;
+    heard(r, q);
     lease_works(r, q);
     if (q->saving == SAVING_NOTHING && !q->end_wanted)
         return true;

@@ -143,6 +143,7 @@ void request_clear_attempt(struct relay *r, struct request *q)
     bytes_unref(q->message);
     q->message = NULL;
     q->sent = false;
+    q->silent_conns = 0;
 }
 
 bool waiter_add(struct request *q, uint64_t conn, uint64_t ticket, struct str ref)

@@ -26,6 +26,7 @@ struct known {
     bool interrupted;  /* by a stop: counts again when its app resumes it */
     bool waited;       /* its app had enough to do without it, and has said nothing about it */
     uint64_t heard_ms; /* from its app */
+    uint32_t silent;   /* connections that had it since one said something about it */
     bool timed_out;
     struct bytes *told; /* the result that was acknowledged */
     struct bytes *sent; /* the newest result that an app has sent */
@@ -239,6 +240,7 @@ static inline void model_has(const struct rig *t, struct known *k, const struct 
     k->held_run = m->run;
     k->timed_out = false;
     k->heard_ms = t->now.mono_ms;
+    k->silent++;
 }
 
 /* What an app says about its own lease shows that it lives. */
@@ -248,6 +250,7 @@ static inline void model_heard(struct rig *t, uint64_t conn, struct lease_ref l)
     if (!k || k->holder != conn || k->attempt != l.attempt)
         return;
     k->heard_ms = t->now.mono_ms;
+    k->silent = 0;
     k->waited = false;
 }
 
@@ -437,7 +440,7 @@ static inline void model_check_loss(struct rig *t, const struct change *c)
     else if (!strcmp(c->code, err_code(ERR_APP_LOST)))
         assert_true(k->tries >= t->limits.max_attempts);
     else if (!strcmp(c->code, err_code(ERR_POISONED)))
-        assert_true(k->tries >= t->limits.poison_losses);
+        assert_true(k->tries >= t->limits.poison_losses || k->silent >= t->limits.poison_losses);
     else if (!strcmp(c->code, err_code(ERR_TIMEOUT))) {
         assert_true(k->timed_out || t->now.mono_ms >= k->heard_ms + t->limits.request_timeout_ms);
         k->timed_out = true; /* until it is saved */

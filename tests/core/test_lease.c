@@ -210,6 +210,39 @@ static void a_request_that_cost_three_apps_is_poisoned(void **state)
     expect(t, "save final r1/3 failed poisoned");
 }
 
+static void come_back(struct rig *t, uint64_t conn)
+{
+    join(t, conn, .instance = "a", .resume = {lease(t, 1, 1)}, .resume_count = 1);
+}
+
+static void a_request_that_its_app_never_survives_is_poisoned_though_it_comes_back(void **state)
+{
+    struct rig *t = *state;
+    begin(t);
+    vanish(t, 1);
+    come_back(t, 2);
+    vanish(t, 2);
+    come_back(t, 3);
+    show(t, SHOW_STORE);
+    vanish(t, 3);
+    expect(t, "save final r1/1 failed poisoned");
+}
+
+static void an_app_that_says_something_in_between_may_come_back_again_and_again(void **state)
+{
+    struct rig *t = *state;
+    begin(t);
+    for (uint64_t conn = 1; conn < 9; conn++) {
+        delta(t, conn, lease(t, 1, 1), "x");
+        vanish(t, conn);
+        come_back(t, conn + 1);
+    }
+    forget(t);
+    show(t, SHOW_STORE);
+    vanish(t, 9);
+    expect_nothing(t);
+}
+
 static void an_attempt_that_never_left_counts_for_nothing(void **state)
 {
     struct rig *t = *state;
@@ -381,6 +414,8 @@ int main(void)
         RIG_TEST(an_app_that_comes_back_smaller_keeps_what_fits),
         RIG_TEST(a_request_fails_when_it_has_had_its_attempts),
         RIG_TEST(a_request_that_cost_three_apps_is_poisoned),
+        RIG_TEST(a_request_that_its_app_never_survives_is_poisoned_though_it_comes_back),
+        RIG_TEST(an_app_that_says_something_in_between_may_come_back_again_and_again),
         RIG_TEST(an_attempt_that_never_left_counts_for_nothing),
         RIG_TEST(silence_ends_a_request_and_the_app_is_told),
         RIG_TEST(silence_is_timed_only_for_the_oldest),

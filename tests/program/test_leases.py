@@ -180,6 +180,17 @@ def test_a_request_that_cost_three_apps_their_connection_is_set_aside(quick):
     assert (final["status"], final["error"]["code"]) == ("failed", "poisoned")
 
 
+def test_a_request_whose_app_comes_back_and_dies_without_a_word_is_set_aside(r):
+    space, app, tab, request = working(r, instance="one")
+    for _ in range(3):  # the first connection has said something
+        app.drop()
+        app = space.app(instance="one", resume=[lease(request)])
+        assert [lease(x) for x in app.response["resumed"]] == [lease(request)]
+    app.drop()
+    final = tab.final(request["request_id"])
+    assert (final["status"], final["error"]["code"]) == ("failed", "poisoned")
+
+
 def test_kicking_an_app_closes_it_with_4002_and_it_may_come_back(r):
     space, app, tab, request = working(r, instance="one")
     answer = r.admin.post(f"/admin/app/{app.response['connection_id']}/kick")
