@@ -11,6 +11,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <string.h>
+
 struct buf {
     char *data;      /* start of the storage; NULL until the first append */
     size_t off;      /* consumed bytes at the front */
@@ -34,10 +36,31 @@ const char *buf_cstr(struct buf *b); /* as above, NUL-terminated; "" when memory
 
 /* The appends return an error for those who want it at once; it may be ignored and `failed` read
  * later. */
-enum err buf_append(struct buf *b, const void *p, size_t n);
-enum err buf_str_append(struct buf *b, struct str s);
-enum err buf_puts(struct buf *b, const char *s);
-enum err buf_putc(struct buf *b, char c);
+enum err buf_append_slowly(struct buf *b, const void *p, size_t n); /* private */
+static inline enum err buf_append(struct buf *b, const void *p, size_t n)
+{
+    if (n == 0 || n >= b->cap - b->off - b->len || b->failed)
+        return buf_append_slowly(b, p, n);
+    memcpy(b->data + b->off + b->len, p, n);
+    b->len += n;
+    return OK;
+}
+
+static inline enum err buf_str_append(struct buf *b, struct str s)
+{
+    return buf_append(b, s.p, s.n);
+}
+
+static inline enum err buf_puts(struct buf *b, const char *s)
+{
+    return buf_append(b, s, strlen(s));
+}
+
+static inline enum err buf_putc(struct buf *b, char c)
+{
+    return buf_append(b, &c, 1);
+}
+
 enum err buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* s as a JSON string with its quotes. s must be valid UTF-8. */
 enum err buf_json_string(struct buf *b, struct str s);

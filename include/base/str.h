@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Borrowed bytes, not NUL-terminated. p may be NULL only when n is 0. */
 struct str {
@@ -18,11 +19,28 @@ struct str {
 /* for printf: "%.*s", STR_ARG(s) */
 #define STR_ARG(s) (int)(s).n, (s).p ? (s).p : ""
 
-struct str str_of(const char *nul_terminated); /* NULL gives the empty string */
-struct str str_slice(const char *p, size_t n);
-bool str_eq(struct str a, struct str b);
+static inline struct str str_of(const char *nul_terminated) /* NULL gives the empty string */
+{
+    return nul_terminated ? (struct str){nul_terminated, strlen(nul_terminated)} : STR("");
+}
+
+static inline struct str str_slice(const char *p, size_t n)
+{
+    return (struct str){p, n};
+}
+
+static inline bool str_eq(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
 bool str_eq_nocase(struct str a, struct str b); /* ASCII only */
-bool str_starts(struct str s, struct str prefix);
+
+static inline bool str_starts(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
 bool str_ends(struct str s, struct str suffix);
 int str_cmp(struct str a, struct str b); /* bytewise, shorter first */
 /* Without blanks (space, tab) at both ends. */

@@ -10,7 +10,7 @@
 #define LARGE_BYTES (16 * 1024) /* storage above this is given back when a buffer runs empty */
 
 /* Invariant: data is NULL and cap 0, or off + len < cap: there is always a place for buf_cstr's
- * NUL. */
+ * NUL. cap is at most max + 1, so that what fits into the storage does not pass the maximum. */
 
 void buf_init(struct buf *b, size_t max)
 {
@@ -132,7 +132,7 @@ char *buf_take(struct buf *b, size_t *n)
     return p;
 }
 
-enum err buf_append(struct buf *b, const void *p, size_t n)
+enum err buf_append_slowly(struct buf *b, const void *p, size_t n)
 {
     enum err e = make_room(b, n);
     if (e || n == 0)
@@ -140,21 +140,6 @@ enum err buf_append(struct buf *b, const void *p, size_t n)
     memcpy(b->data + b->off + b->len, p, n);
     b->len += n;
     return OK;
-}
-
-enum err buf_str_append(struct buf *b, struct str s)
-{
-    return buf_append(b, s.p, s.n);
-}
-
-enum err buf_puts(struct buf *b, const char *s)
-{
-    return buf_append(b, s, strlen(s));
-}
-
-enum err buf_putc(struct buf *b, char c)
-{
-    return buf_append(b, &c, 1);
 }
 
 enum err buf_printf(struct buf *b, const char *fmt, ...)

@@ -5,22 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct str str_of(const char *nul_terminated)
-{
-    return nul_terminated ? (struct str){nul_terminated, strlen(nul_terminated)}
-                          : (struct str){"", 0};
-}
-
-struct str str_slice(const char *p, size_t n)
-{
-    return (struct str){p, n};
-}
-
-bool str_eq(struct str a, struct str b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 static unsigned char lower(char c)
 {
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
@@ -34,11 +18,6 @@ bool str_eq_nocase(struct str a, struct str b)
         if (lower(a.p[i]) != lower(b.p[i]))
             return false;
     return true;
-}
-
-bool str_starts(struct str s, struct str prefix)
-{
-    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 
 bool str_ends(struct str s, struct str suffix)
