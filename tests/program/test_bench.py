@@ -32,9 +32,9 @@ def check_requests(f):
         assert 0 < h["p50_us"] <= h["p90_us"] <= h["p99_us"] <= h["p99.9_us"] <= h["max_us"]
 
 
-def attached(r, space):
-    r.ann
-    return ["--host", r.url, "--pid", r.process.pid, "--space", space.name, "--token", space.token, "--user", "ann",
+def attached(r, space, user="ann"):
+    r.person(user)
+    return ["--host", r.url, "--pid", r.process.pid, "--space", space.name, "--token", space.token, "--user", user,
             "--password", PASSWORD]
 
 
@@ -51,6 +51,18 @@ def test_every_request_is_counted_at_a_rate(r):
     check_requests(f)
     assert f["requests"]["submitted"] < 60  # as many as were due, whatever the machine does
     assert f["server"]["rss_kib"] > 1000
+
+
+def test_every_request_is_counted_when_submitted_as_old_scripts_do():
+    f = figures("--server", PROGRAM, "--submit", "http", "--outstanding", 12, "--payload", 3000)
+    check_requests(f)
+    assert f["settings"]["submit"] == "http"
+
+
+def test_errors_of_old_submits_are_shown(r):
+    f = figures(*attached(r, r.space(), "bob"), "--submit", "http", "--outstanding", 101, "--people", 1)
+    assert f["requests"]["errors"] > 0
+    assert "429" in f["requests"]["first_error"]
 
 
 def test_errors_are_counted_and_shown(r):
@@ -149,7 +161,8 @@ def test_figures_for_people():
 
 
 @pytest.mark.parametrize("words", [[], ["--server", "a", "--host", "b"], ["--host", "http://127.0.0.1:1"],
-                                   ["--server", "a", "--protocol", "other"]])
+                                   ["--server", "a", "--protocol", "other"], ["--server", "a", "--submit", "mail"],
+                                   ["--server", "a", "--submit", "http", "--protocol", "socketio"]])
 def test_wrong_options_are_refused(words):
     assert "relay-bench" in bench(*words, status=2).stderr
 

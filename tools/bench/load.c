@@ -268,6 +268,8 @@ enum err load_start(struct load *l, struct loop *loop, const struct load_options
     enum err e = connect_peers(l, l->apps, options->apps, true);
     if (!e)
         e = connect_peers(l, l->persons, options->people, false);
+    if (!e && options->dialect->start)
+        e = options->dialect->start(l);
     if (e && !l->why[0])
         snprintf(l->why, sizeof l->why, "the server did not let everybody in");
     l->running = e == OK;
@@ -283,6 +285,8 @@ void load_release(struct load *l)
     for (uint32_t i = 0; i < l->options.people; i++)
         if (l->persons[i].load)
             socket_close(&l->persons[i].socket);
+    if (l->options.dialect->release)
+        l->options.dialect->release(l);
     free(l->apps);
     free(l->persons);
     free(l->slots);

@@ -64,6 +64,7 @@ struct load {
      * (monotonic ns). NULL: nothing. */
     uint64_t (*also)(void *ctx);
     void *also_ctx;
+    void *dialect_state;
     struct histogram acknowledged, dispatched, result_seen, whole;
 };
 
@@ -71,13 +72,15 @@ struct load {
  * came by the functions below. */
 struct dialect {
     const char *app_path, *person_path, *subprotocol;
+    enum err (*start)(struct load *l); /* once all are ready; ERR_IO. NULL: nothing */
+    void (*release)(struct load *l);   /* also when start has not been called or has failed */
     void (*app_open)(struct peer *app);
     void (*app_text)(struct peer *app, struct str text);
     void (*person_open)(struct peer *person);
     void (*person_text)(struct peer *person, struct str text);
     void (*submit)(struct peer *person, const struct slot *s);
 };
-extern const struct dialect dialect_native, dialect_socketio;
+extern const struct dialect dialect_native, dialect_old_http, dialect_socketio;
 
 /* App 0 is gone at once, without a close frame, and comes back. */
 void load_drop_app(struct load *l);

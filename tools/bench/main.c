@@ -25,6 +25,8 @@ static const struct option_row rows[] = {
     {"password", "WORD", OPTION_TEXT, AT(password), 0, 0, "with --host: their password"},
     {"protocol", "WHICH", OPTION_TEXT, AT(protocol), 0, 0,
      "native, or socketio for the relays of tests/bench"},
+    {"submit", "HOW", OPTION_TEXT, AT(submit), 0, 0,
+     "socket, or http: POST /websockets/submit as old scripts do"},
     {"limits", "LINES", OPTION_TEXT, AT(limits), 0, 0, "with --server: `name = value` lines"},
     {"apps", "N", OPTION_COUNT, AT(apps), 1, 1000, "apps of the space (1)"},
     {"concurrency", "N", OPTION_COUNT, AT(concurrency), 1, 100000,
@@ -60,6 +62,7 @@ static const struct option_table table = {
              "--user U --password P"};
 
 static const struct settings defaults = {.protocol = "native",
+                                         .submit = "socket",
                                          .space = SPACE_NAME,
                                          .limits = "",
                                          .apps = 1,
@@ -89,6 +92,10 @@ static const char *wrong(const struct settings *s)
         return "one of --server and --host has to be given";
     if (strcmp(s->protocol, "native") && strcmp(s->protocol, "socketio"))
         return "--protocol is native or socketio";
+    if (strcmp(s->submit, "socket") && strcmp(s->submit, "http"))
+        return "--submit is socket or http";
+    if (!strcmp(s->submit, "http") && strcmp(s->protocol, "native"))
+        return "--submit http needs --protocol native";
     if (s->host && !strcmp(s->protocol, "native") && !(s->token && s->user && s->password))
         return "--host needs --token, --user and --password";
     return NULL;

@@ -1,6 +1,6 @@
 /* The relay's own protocol, /ws/app and /ws/client. Messages are told apart by how the relay begins
  * them; tests/program/test_bench.py notices when that changes. */
-#include "bench/load.h"
+#include "bench/native.h"
 #include "bench/text.h"
 
 #include <inttypes.h>
@@ -16,7 +16,7 @@ static void say(struct peer *p)
 
 /* ---- the app ---- */
 
-static void app_open(struct peer *app)
+void native_app_open(struct peer *app)
 {
     const struct load_options *o = &app->load->options;
     struct buf *b = &app->load->message;
@@ -72,14 +72,19 @@ static void say_result(struct peer *app, struct str id, uint64_t attempt, uint64
     say(app);
 }
 
+static bool number_of(struct str text, uint64_t *n)
+{
+    return text_number_after(text, NUMBER, n) ||
+           text_number_after(text, STR("\"prompt\":\"" NATIVE_NUMBERED), n);
+}
+
 static void on_request(struct peer *app, struct str text)
 {
     struct load *l = app->load;
     struct str id;
     uint64_t attempt, n;
     if (!text_quoted_after(text, STR("\"request_id\":\""), &id) ||
-        !text_number_after(text, STR("\"attempt\":"), &attempt) ||
-        !text_number_after(text, NUMBER, &n)) {
+        !text_number_after(text, STR("\"attempt\":"), &attempt) || !number_of(text, &n)) {
         load_error(l, text);
         return;
     }
@@ -99,7 +104,7 @@ static void on_registered(struct peer *app, struct str text)
     load_ready(app);
 }
 
-static void app_text(struct peer *app, struct str text)
+void native_app_text(struct peer *app, struct str text)
 {
     if (str_starts(text, STR("{\"type\":\"inference_request\"")))
         on_request(app, text);
@@ -144,6 +149,12 @@ static void submit(struct peer *person, const struct slot *s)
     say(person);
 }
 
+void native_accepted(struct peer *person, uint64_t n, struct str request_id)
+{
+    load_acknowledged(person->load, n, request_id);
+    say_about(person, "{\"type\":\"subscribe\",\"topic\":\"request:", request_id);
+}
+
 static void on_submitted(struct peer *person, struct str text)
 {
     uint64_t n;
@@ -153,8 +164,7 @@ static void on_submitted(struct peer *person, struct str text)
         load_error(person->load, text);
         return;
     }
-    load_acknowledged(person->load, n, id);
-    say_about(person, "{\"type\":\"subscribe\",\"topic\":\"request:", id);
+    native_accepted(person, n, id);
 }
 
 /* A final event or state. The topic is let go: a socket may watch only so many. */
@@ -199,7 +209,7 @@ static void on_other(struct peer *person, struct str text)
         load_error(person->load, text);
 }
 
-static void person_text(struct peer *person, struct str text)
+void native_person_text(struct peer *person, struct str text)
 {
     if (str_starts(text, STR("{\"type\":\"event\"")))
         on_event(person, text);
@@ -214,8 +224,8 @@ static void person_text(struct peer *person, struct str text)
 const struct dialect dialect_native = {.app_path = "/ws/app",
                                        .person_path = "/ws/client",
                                        .subprotocol = "spacerelay.v1",
-                                       .app_open = app_open,
-                                       .app_text = app_text,
+                                       .app_open = native_app_open,
+                                       .app_text = native_app_text,
                                        .person_open = load_ready,
-                                       .person_text = person_text,
+                                       .person_text = native_person_text,
                                        .submit = submit};

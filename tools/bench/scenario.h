@@ -8,7 +8,7 @@
 #include "bench/server.h"
 
 struct settings {
-    const char *server, *host, *space, *token, *user, *password, *protocol, *limits;
+    const char *server, *host, *space, *token, *user, *password, *protocol, *submit, *limits;
     uint32_t pid;
     uint32_t apps, concurrency, people, outstanding, progress, payload, result, rate;
     uint32_t idle, fan_out, watchers, pages;

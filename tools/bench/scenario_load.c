@@ -10,16 +10,18 @@
 #define DRAIN_S   30
 #define CONNECT_S 60
 
-static const struct dialect *dialect_of(const char *protocol)
+static const struct dialect *dialect_of(const struct settings *s)
 {
-    return str_eq(str_of(protocol), STR("socketio")) ? &dialect_socketio : &dialect_native;
+    if (str_eq(str_of(s->submit), STR("http")))
+        return &dialect_old_http;
+    return str_eq(str_of(s->protocol), STR("socketio")) ? &dialect_socketio : &dialect_native;
 }
 
 static struct load_options load_options(const struct bench *b)
 {
     const struct settings *s = &b->set;
     return (struct load_options){.target = b->target,
-                                 .dialect = dialect_of(s->protocol),
+                                 .dialect = dialect_of(s),
                                  .space = s->space,
                                  .token = s->token,
                                  .cookies = b->cookies,
@@ -70,6 +72,7 @@ static void report_settings(struct bench *b)
     struct report *r = &b->report;
     report_section(r, "settings");
     report_text(r, "protocol", str_of(s->protocol));
+    report_text(r, "submit", str_of(s->submit));
     report_number(r, "apps", s->apps, 0);
     report_number(r, "concurrency", s->concurrency, 0);
     report_number(r, "people", s->people, 0);
