@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
+import { structure, tooWide } from './layout.mjs';
 import {
     CONNECTED, pill, requestId, someText, status, submit,
 } from './person.mjs';
@@ -39,29 +40,6 @@ before(async () => {
 });
 
 after(() => world?.end());
-
-/** What sticks out to the right, when the page can be scrolled sideways. */
-function tooWide(tab) {
-    return tab.evaluate(() => {
-        const { clientWidth, scrollWidth } = document.documentElement;
-        return scrollWidth <= clientWidth ? [] : [...document.querySelectorAll('body *')]
-            .filter((node) => node.getBoundingClientRect().right > clientWidth + 1)
-            .slice(0, 5).map((node) => `${node.tagName}.${node.className}`);
-    });
-}
-
-function structure(tab) {
-    return tab.evaluate(() => ({
-        h1: document.querySelectorAll('h1').length,
-        lang: document.documentElement.lang,
-        title: document.title.length > ' · spacerelay'.length,
-        unlabelled: [...document.querySelectorAll('main :is(input:not([type="hidden"], [hidden]), select, textarea)')]
-            .filter((node) => node.labels.length === 0).map((node) => node.name),
-        nameless: [...document.querySelectorAll(':is(button, a)')]
-            .filter((node) => !node.textContent.trim() && !node.getAttribute('aria-label')).map((node) => node.outerHTML),
-        twice: [...document.querySelectorAll('[id]')].map((node) => node.id).filter((id, i, all) => all.indexOf(id) !== i),
-    }));
-}
 
 test('every page fits 360 px, and has one main heading, a title, a language and a label for each control', async () => {
     const found = {}, wanted = {};
