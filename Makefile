@@ -92,7 +92,7 @@ $(BUILD)/tests/fault/%.so: tests/fault/%.c
 	$(Q)$(CC) $(CPPFLAGS) -std=c17 -g -O2 $(WARN) -shared -fPIC -o $@ $<
 
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(FUZZ_SRC))
-ECHO := $(BUILD)/tests/ws_echo
+ECHO := $(BUILD)/tests/ws_echo $(BUILD)/tests/sio_echo
 
 .PHONY: test test-c test-py test-browser asan tsan fuzz check format
 # Everything, with the runners' own counts at the end of each part.

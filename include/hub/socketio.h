@@ -82,7 +82,7 @@ void *sio_owner(const struct sio_socket *s); /* NULL at first */
 const char *sio_address(const struct sio_socket *s);
 struct str sio_namespace(const struct sio_socket *s);
 /* A parameter of the URL that the session was opened with, decoded and appended to out; false when
- * absent or empty. Only within `connect`. */
+ * absent or empty. Only within `connect`, and until the client was let into a namespace. */
 bool sio_query(const struct sio_socket *s, struct str name, struct buf *out);
 
 /* Sends an event. args: JSON values with commas between them ("" = none), valid, with
@@ -102,7 +102,7 @@ void sio_disconnect(struct sio_socket *s);
 /* Ends the client's whole connection without a word: a client comes back after this. */
 void sio_drop(struct sio_socket *s);
 /* The client's messages have at most so many bytes from now on (never more than
- * limits.sio_message_bytes), attachments not counted together with what they belong to. */
+ * limits.sio_message_bytes), and all attachments of an event together four times that. */
 void sio_limit_message(struct sio_socket *s, size_t bytes);
 
 #endif

@@ -26,8 +26,8 @@ struct websocket_config {
 /* Answers the handshake with 101; the exchange is gone afterwards. NULL when the client is gone
  * already. */
 struct websocket *websocket_accept(struct exchange *x, const struct websocket_config *config);
-/* The messages to come have at most so many bytes, and never more than the configuration says. Only
- * at once after websocket_accept or from within the message call. */
+/* The messages to come have at most so many bytes, and never more than the configuration says. Not
+ * while one is under way. */
 void websocket_limit_message(struct websocket *w, size_t bytes);
 /* One text message. */
 void websocket_send(struct websocket *w, struct str text);
@@ -37,6 +37,8 @@ void websocket_send_opcode(struct websocket *w, enum ws_opcode opcode, struct st
 /* Starts the closing handshake; nothing is sent after it. The peer's close frame is awaited for 2
  * s. May be called more than once. */
 void websocket_close(struct websocket *w, uint16_t code, struct str reason);
+/* True between the first byte of a message and its last: its limit is settled. */
+bool websocket_under_way(const struct websocket *w);
 size_t websocket_unsent(const struct websocket *w);
 const char *websocket_address(const struct websocket *w); /* of the client */
 

@@ -61,6 +61,12 @@
     X(max_attempts, 2, 1, 100, "attempts a request gets")                                          \
     X(poison_losses, 3, 1, 100, "lost connections that set a request aside")                       \
     X(request_timeout_ms, 120000, 100, 86400000, "silence after which a request fails")            \
+    X(sio_message_bytes, 1000000, 1024, 67108864,                                                  \
+      "a Socket.IO message, or the body of a polling request")                                     \
+    X(sio_connect_ms, 45000, 100, 600000, "time for a Socket.IO client to enter a namespace")      \
+    X(sio_upgrade_ms, 10000, 100, 600000, "time for an upgrade from polling to WebSocket")         \
+    X(polling_sessions, 10000, 0, 10000000, "Socket.IO sessions by polling")                       \
+    X(polling_per_address, 256, 0, 1000000, "those of one address (not loopback)")                 \
     X(cancel_wait_ms, 10000, 10, 600000, "a cancelled request keeps its slot at most")             \
     X(save_retry_ms, 1000, 10, 60000, "a failed save of the relay's own is tried again after")     \
     X(login_window_ms, 900000, 1000, 86400000, "failed log-ins are counted over")                  \

@@ -116,6 +116,11 @@ void websocket_limit_message(struct websocket *w, size_t bytes)
         ws_limit_message(&w->decoder, bytes < most ? bytes : most);
 }
 
+bool websocket_under_way(const struct websocket *w)
+{
+    return ws_under_way(&w->decoder);
+}
+
 size_t websocket_unsent(const struct websocket *w)
 {
     return stream_unsent(&w->conn->stream);
