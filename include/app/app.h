@@ -48,6 +48,8 @@ uint64_t app_poll(struct app *a);
 /* Feeds one event (random and the clock are filled in here) and carries out its effects. */
 void app_event(struct app *a, struct event *e);
 bool app_identify(struct app *a, const struct hash *cookie, struct identity *who);
+/* The same by the hash of an API key's secret. */
+bool app_identify_key(struct app *a, const struct hash *secret, struct identity *who);
 bool app_needs_setup(const struct app *a);
 /* A command from the hub itself (control socket): answered is called on the hub thread, possibly
  * before return. cmd is copied (its payload is taken over). */

@@ -77,8 +77,8 @@ struct event {
 enum effect_kind {
     EFFECT_APP_SEND,     /* conn, app_out */
     EFFECT_CLOSE,        /* conn, close_code, reason: after what was sent to it */
-    EFFECT_CLOSE_PERSON, /* user_key, session_key (0 = all of the user's), close_code: sockets of
-                            that person */
+    EFFECT_CLOSE_PERSON, /* user_key, session_key (of a session or an API key; 0 = all of the
+                            user's), close_code, reason: sockets of that person */
     EFFECT_CLIENT_SEND,  /* conn, client_out. For SUBSCRIBED the hub adds the socket to the topic;
                             when that socket  watches it already, or is gone, the hub must answer
                             with  EVENT_UNWATCH */
@@ -121,14 +121,15 @@ void relay_free(struct relay *r);
 void relay_set_limits(struct relay *r, const struct limits *limits);
 
 /* Restoring what was stored, before the first step: users and spaces first, then tokens, sessions,
- * settings, idempotency keys (the oldest first), then unfinished requests in the order of their
- * keys. A request that was processing waits for its app as a lease without a connection (the app's
- * instance is not stored: any app with a valid token of its space may resume it by naming request
- * and attempt). Records are copied; bytes are counted up. */
+ * API keys (not the revoked ones), settings, idempotency keys (the oldest first), then unfinished
+ * requests in the order of their keys. A request that was processing waits for its app as a lease
+ * without a connection (the app's instance is not stored: any app with a valid token of its space
+ * may resume it by naming request and attempt). Records are copied; bytes are counted up. */
 void relay_restore_user(struct relay *r, const struct user_record *u);
 void relay_restore_space(struct relay *r, const struct space_record *s);
 void relay_restore_token(struct relay *r, const struct token_record *t);
 void relay_restore_session(struct relay *r, const struct session_record *s);
+void relay_restore_api_key(struct relay *r, const struct api_key_record *k);
 void relay_restore_setting(struct relay *r, const struct setting_record *s);
 void relay_restore_idempotency(struct relay *r, const struct idempotency_record *k);
 void relay_restore_request(struct relay *r, const struct request_record *q);
@@ -147,6 +148,9 @@ uint64_t relay_tick(struct relay *r, struct now now, struct effects *out);
  * disabled. */
 bool relay_identify(struct relay *r, const struct hash *cookie, struct now now, struct effects *out,
                     struct identity *who);
+/* The same behind an API key's hash: nobody when it is revoked or has expired too. */
+bool relay_identify_key(struct relay *r, const struct hash *secret, struct now now,
+                        struct effects *out, struct identity *who);
 /* True while nobody is admin: only /setup is served then. */
 bool relay_needs_setup(const struct relay *r);
 /* A setting's value, or fallback. Borrowed until the next step. */

@@ -31,8 +31,9 @@ struct save {
 struct sure {
     struct timer timer;
     struct list link;
-    enum change_kind kind; /* SESSION_END or KEYS_EXPIRED (key), or REQUEST_USAGE (id, usage) */
-    int64_t key;
+    enum change_kind kind; /* SESSION_END or KEYS_EXPIRED (key), API_KEY_END (key, at_ms), or
+                              REQUEST_USAGE (id, usage) */
+    int64_t key, at_ms;
     struct uuid id;
     struct bytes *usage;
 };

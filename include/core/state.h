@@ -32,7 +32,7 @@ struct person {
     uint64_t rate_full_us;              /* when a minute's requests are there for them again */
     struct list keys;                   /* idempotency keys, the oldest first */
     uint64_t key_count;
-    struct list sessions;
+    struct list sessions, api_keys;
     UT_hash_handle hh, hh_name;
 };
 
@@ -43,6 +43,16 @@ struct session {
     int64_t seen_saved_ms;
     bool pending;
     struct timer over_timer; /* when it expires, or was unused for too long */
+    struct list link;        /* of its person */
+    UT_hash_handle hh, hh_hash;
+};
+
+struct api_key {
+    struct api_key_record rec;
+    int64_t key;
+    struct person *person;
+    bool pending;            /* being saved for the first time */
+    struct timer over_timer; /* when it expires */
     struct list link;        /* of its person */
     UT_hash_handle hh, hh_hash;
 };
@@ -227,6 +237,7 @@ struct relay {
     struct person *people, *people_by_name;
     unsigned admins; /* those who are, and will stay when what is being saved is saved */
     struct session *sessions, *sessions_by_hash;
+    struct api_key *api_keys, *api_keys_by_hash;
     struct tries *tries;
     struct space *spaces, *spaces_by_name;
     struct token *tokens;
@@ -406,9 +417,24 @@ void session_watch(struct relay *r,
 void sessions_end(struct relay *r, struct person *p, int64_t but_key);
 void sessions_prune(struct relay *r);
 bool person_is_admin(struct relay *r, int64_t user_key);
+/* The same for who came in by what may be a key without that scope. */
+bool identity_is_admin(struct relay *r, const struct identity *who);
 bool person_stays_admin(const struct person *p);
 void admins_note(struct relay *r, struct person *p); /* after each change of what that rests on */
 unsigned admins_but(const struct relay *r, const struct person *but);
+
+/* api_keys.c */
+struct api_key *api_key_new(struct relay *r, struct person *p, const struct api_key_record *rec);
+void api_key_free(struct relay *r, struct api_key *k);
+struct api_key *api_key_by_key(struct relay *r, int64_t key);
+struct api_key *api_key_by_hash(struct relay *r, const struct hash *hash);
+struct api_key *api_key_named(const struct person *p, const char *name);
+size_t api_keys_count(const struct person *p);
+/* Closes its sockets in time; once the clock is known. */
+void api_key_watch(struct relay *r, struct api_key *k);
+/* Forgets it and closes its sockets; saving that is the caller's. */
+void api_key_end(struct relay *r, struct api_key *k);
+void api_keys_end(struct relay *r, struct person *p); /* all of them, and saves that */
 
 /* commands.c and the files of one kind of command each */
 void command_run(struct relay *r, const struct event *e);
@@ -422,6 +448,7 @@ command_fn command_setup, command_user_add, command_user_password, command_user_
     command_user_disable, command_user_role, command_user_language;
 command_fn command_space_add, command_space_edit, command_space_remove;
 command_fn command_token_add, command_token_revoke;
+command_fn command_api_key_add, command_api_key_revoke, command_query_api_keys;
 command_fn command_app_drain, command_app_kick;
 void tries_prune(struct relay *r); /* forgets those that no longer matter */
 command_fn command_login_may, command_login_failed, command_register_may, command_session_open,

@@ -28,6 +28,9 @@ enum change_kind {
     CHANGE_SPACE_PUT,    /* space: insert or replace by key (removed_ms marks removal) */
     CHANGE_TOKEN_PUT,    /* token: insert or replace by key */
     CHANGE_TOKEN_USED,   /* key, at_ms */
+    CHANGE_API_KEY_PUT,  /* api_key: insert or replace by key */
+    CHANGE_API_KEY_USED, /* key, at_ms */
+    CHANGE_API_KEY_END,  /* key, at_ms: revoked, unless it was before */
     CHANGE_SETTING_PUT,  /* setting */
     CHANGE_AUDIT,        /* audit alone */
     CHANGE_RETENTION,    /* at_ms: remove a few of the requests finished before it */
@@ -54,6 +57,7 @@ struct change {
     struct session_record *session;
     struct space_record *space;
     struct token_record *token;
+    struct api_key_record *api_key;
     struct setting_record *setting;
     struct audit_record *audit; /* may come with any kind: written in the same transaction */
     struct change *next;        /* the store's own list */

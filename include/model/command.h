@@ -19,15 +19,21 @@ enum command_kind {
     CMD_USER_DISABLE, /* user.name, flag: disabled or not; ends sessions and sockets; the last admin
                          is refused */
     CMD_USER_ROLE,    /* user.name, user.role; the last admin is refused */
-    CMD_USER_LANGUAGE, /* user.name, user.language */
-    CMD_SPACE_ADD,     /* space. EXISTS with the sentence of the contract */
-    CMD_SPACE_EDIT,    /* space, by space.id. NOT_FOUND, EXISTS */
-    CMD_SPACE_REMOVE,  /* space.id, or by space.name when the id is nil: unfinished requests are
-                          cancelled */
-    CMD_TOKEN_ADD,     /* token.space_key, note, expires_ms; the reply's id is the jti */
-    CMD_TOKEN_REVOKE,  /* token.id; its connections are closed */
-    CMD_APP_DRAIN,     /* id: the app's connection_id */
-    CMD_APP_KICK,      /* id: the app's connection_id; close 4002 */
+    CMD_USER_LANGUAGE,  /* user.name, user.language */
+    CMD_SPACE_ADD,      /* space. EXISTS with the sentence of the contract */
+    CMD_SPACE_EDIT,     /* space, by space.id. NOT_FOUND, EXISTS */
+    CMD_SPACE_REMOVE,   /* space.id, or by space.name when the id is nil: unfinished requests are
+                           cancelled */
+    CMD_TOKEN_ADD,      /* token.space_key, note, expires_ms; the reply's id is the jti */
+    CMD_TOKEN_REVOKE,   /* token.id; its connections are closed */
+    CMD_API_KEY_ADD,    /* user.name: whose, only the actor's own unless it is the command line;
+                           api_key: name, scopes, hash, expires_ms. EXISTS, RATE_LIMITED when they have
+                           as many as there may be, FORBIDDEN for the scope admin of who is none. The
+                           reply's id is the key's */
+    CMD_API_KEY_REVOKE, /* api_key.id, or user.name and api_key.name when the id is nil: the actor's
+                           own, or anybody's by an admin; its sockets are closed. NOT_FOUND */
+    CMD_APP_DRAIN,      /* id: the app's connection_id */
+    CMD_APP_KICK,       /* id: the app's connection_id; close 4002 */
     CMD_LOGIN_MAY, /* user.name, address: OK, or RATE_LIMITED with retry_after_ms. Counts as a try
                       until its result is reported or 60 s have passed */
     CMD_LOGIN_FAILED,   /* user.name, address */
@@ -52,6 +58,8 @@ enum command_kind {
                           person at once: RATE_LIMITED. An admin's look goes to the audit log */
     CMD_QUERY_RECORDS, /* reply: users[] (without hashes), records[] (spaces), tokens[]; for the
                           command line */
+    CMD_QUERY_API_KEYS, /* user.name: whose, or "" for all; reply: api_keys[], the revoked ones not.
+                           NOT_FOUND */
     /* the app layer's own, which the core never sees */
     CMD_BACKUP, /* writes a copy of the database into the data folder: the reply's id names it, see
                    app/folder.h. Takes as long as it takes; one at a time, else LOCKED */
@@ -79,6 +87,7 @@ struct command {
     struct session_record session;
     struct space_record space;
     struct token_record token;
+    struct api_key_record api_key;
     struct setting_record setting;
     struct bytes *payload; /* owned */
     uint32_t inputs;       /* INPUT_ bits of what it holds */
@@ -95,6 +104,12 @@ struct app_view {
     bool draining;
 };
 
+/* A key, without its hash, and whose it is. */
+struct api_key_view {
+    struct api_key_record rec;
+    char user[USER_NAME_BYTES];
+};
+
 struct reply {
     enum err err;
     char message[512]; /* a sentence when err is set; may be "" */
@@ -108,7 +123,8 @@ struct reply {
     struct user_record *users; /* heap, owned, as the next two */
     struct space_record *records;
     struct token_record *tokens;
-    size_t user_count, record_count, token_count;
+    struct api_key_view *api_keys;
+    size_t user_count, record_count, token_count, api_key_count;
     struct request_record *request; /* heap, owned; without payload and text */
     struct admin_view stats;
     struct findings findings;
@@ -117,11 +133,12 @@ struct reply {
 void command_release(struct command *c);
 void reply_release(struct reply *r);
 
-/* Who is behind a cookie, as the edge tells the pages. */
+/* Who is behind a cookie or an API key, as the edge tells the pages. */
 struct identity {
     int64_t user_key;
-    int64_t session_key;
-    enum role role;
+    int64_t session_key; /* of the session, or of the API key: no two rows have the same */
+    enum role role;      /* as whom they act: with a key without the scope admin as a user */
+    uint32_t scopes;     /* SCOPE_ bits: all of them with a cookie */
     char name[USER_NAME_BYTES];
     char language[LANGUAGE_BYTES];
 };

@@ -76,6 +76,7 @@
     X(registration_window_ms, 3600000, 1000, 86400000, "registrations are counted over")           \
     X(session_ms, 2592000000, 1000, 31536000000, "a log-in lasts")                                 \
     X(session_idle_ms, 604800000, 1000, 31536000000, "a log-in unused ends after")                 \
+    X(api_keys_per_person, 100, 1, 10000, "API keys of one person that are not revoked")           \
     X(shutdown_ms, 3000, 0, 600000, "a shutdown waits for open work")                              \
     X(web_threads, 8, 1, 256, "threads for pages")                                                 \
     X(retention_days, 0, 0, 36500, "finished requests are kept, in days (0: for ever)")

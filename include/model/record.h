@@ -8,18 +8,20 @@
 #include "base/bytes.h"
 #include "base/secret.h"
 #include "base/uuid.h"
+#include "model/scope.h"
 
-#define SPACE_NAME_BYTES  257 /* 64 code points of at most 4 bytes, and a NUL */
-#define SPACE_NAME_POINTS 64
-#define USER_NAME_BYTES   33
-#define DESCRIPTION_BYTES 2001
-#define COVER_BYTES       1001
-#define NOTE_BYTES        129
-#define ADDRESS_BYTES     46 /* INET6_ADDRSTRLEN */
-#define AGENT_BYTES       161
-#define LANGUAGE_BYTES    8
-#define SPACE_APPS_MAX    1000  /* apps of one space at a time */
-#define SPACE_RATE_MAX_S  86400 /* seconds between two requests of a person */
+#define SPACE_NAME_BYTES   257 /* 64 code points of at most 4 bytes, and a NUL */
+#define SPACE_NAME_POINTS  64
+#define USER_NAME_BYTES    33
+#define DESCRIPTION_BYTES  2001
+#define COVER_BYTES        1001
+#define NOTE_BYTES         129
+#define ADDRESS_BYTES      46 /* INET6_ADDRSTRLEN */
+#define AGENT_BYTES        161
+#define LANGUAGE_BYTES     8
+#define API_KEY_NAME_BYTES 97
+#define SPACE_APPS_MAX     1000  /* apps of one space at a time */
+#define SPACE_RATE_MAX_S   86400 /* seconds between two requests of a person */
 
 enum role { ROLE_USER, ROLE_ADMIN };
 
@@ -66,6 +68,20 @@ struct token_record {
     char created_by[USER_NAME_BYTES];
     int64_t created_ms, expires_ms, revoked_ms, used_ms;
 };
+
+/* Lets a program act for a person. */
+struct api_key_record {
+    struct uuid id;   /* names it on pages; not a secret */
+    struct hash hash; /* of the secret's text */
+    int64_t user_key;
+    char name[API_KEY_NAME_BYTES]; /* unique among the person's that are not revoked */
+    uint32_t scopes;               /* SCOPE_ bits of SCOPES_OF_KEYS */
+    int64_t created_ms, expires_ms, used_ms, revoked_ms;
+};
+/* The secret begins so: whoever finds one, a scanner too, sees what it is. */
+#define API_KEY_PREFIX "sr_"
+/* With its NUL. */
+#define API_KEY_SECRET_BYTES (sizeof API_KEY_PREFIX - 1 + SECRET_TEXT_BYTES)
 
 enum request_status {
     REQUEST_ACCEPTING, /* being saved for the first time; nobody but the submitter's socket knows of
@@ -140,6 +156,10 @@ struct setting_record {
 bool space_name_valid(struct str name);
 /* [A-Za-z0-9_]{1,32} */
 bool user_name_valid(struct str name);
+/* 1 to 96 bytes of valid UTF-8, no control character, no blank at either end. */
+bool api_key_name_valid(struct str name);
+/* A new secret. */
+void api_key_secret(char out[API_KEY_SECRET_BYTES]);
 /* 8 to 1024 bytes */
 bool password_valid(struct str password);
 

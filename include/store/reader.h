@@ -30,6 +30,9 @@ MUST_USE enum err reader_spaces(struct reader *r,
 /* newest first; space_key 0 = of all spaces */
 MUST_USE enum err reader_tokens(struct reader *r, int64_t space_key,
                                 void (*visit)(void *, const struct token_record *), void *ctx);
+/* newest first, not the revoked ones */
+MUST_USE enum err reader_api_keys(struct reader *r, int64_t user_key,
+                                  void (*visit)(void *, const struct api_key_record *), void *ctx);
 MUST_USE enum err reader_settings(struct reader *r,
                                   void (*visit)(void *, const struct setting_record *), void *ctx);
 

@@ -18,6 +18,8 @@
 #define TOKEN_COLUMNS                                                                              \
     "id, space_key, note, created_by, created_ms, "                                                \
     "expires_ms, revoked_ms, used_ms"
+#define API_KEY_COLUMNS                                                                            \
+    "id, user_key, name, scopes, hash, created_ms, expires_ms, used_ms, revoked_ms"
 #define SETTING_COLUMNS     "name, value"
 #define IDEMPOTENCY_COLUMNS "request_id, user_key, space_key, name, hash"
 #define REQUEST_COLUMNS                                                                            \
@@ -31,6 +33,7 @@ bool rows_user(struct query *q, struct user_record *out);
 bool rows_session(struct query *q, struct session_record *out);
 bool rows_space(struct query *q, struct space_record *out);
 bool rows_token(struct query *q, struct token_record *out);
+bool rows_api_key(struct query *q, struct api_key_record *out);
 bool rows_setting(struct query *q, struct setting_record *out);
 bool rows_idempotency(struct query *q, struct idempotency_record *out);
 /* One column: a status by its name. */

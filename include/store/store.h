@@ -38,6 +38,7 @@ struct store_visitor {
                   const struct token_record *); /* of spaces not removed, revoked ones too */
     void (*session)(void *ctx,
                     const struct session_record *); /* of all; the core drops the ended ones */
+    void (*api_key)(void *ctx, const struct api_key_record *); /* not the revoked ones */
     void (*setting)(void *ctx, const struct setting_record *);
     void (*idempotency)(void *ctx, const struct idempotency_record *); /* ascending requests */
     void (*request)(void *ctx,

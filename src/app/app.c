@@ -139,14 +139,27 @@ uint64_t app_poll(struct app *a)
     return tick(a);
 }
 
-bool app_identify(struct app *a, const struct hash *cookie, struct identity *who)
+typedef bool identify_fn(struct relay *r, const struct hash *hash, struct now now,
+                         struct effects *out, struct identity *who);
+
+static bool identify(struct app *a, identify_fn *by, const struct hash *hash, struct identity *who)
 {
     assert(!a->stepping);
     a->stepping = true;
-    bool known = relay_identify(a->relay, cookie, app_now(a), &a->effects, who);
+    bool known = by(a->relay, hash, app_now(a), &a->effects, who);
     app_run_effects(a);
     a->stepping = false;
     return known;
+}
+
+bool app_identify(struct app *a, const struct hash *cookie, struct identity *who)
+{
+    return identify(a, relay_identify, cookie, who);
+}
+
+bool app_identify_key(struct app *a, const struct hash *secret, struct identity *who)
+{
+    return identify(a, relay_identify_key, secret, who);
 }
 
 bool app_needs_setup(const struct app *a)

@@ -42,6 +42,11 @@ static void restore_session(void *ctx, const struct session_record *s)
     relay_restore_session(((struct app *)ctx)->relay, s);
 }
 
+static void restore_api_key(void *ctx, const struct api_key_record *k)
+{
+    relay_restore_api_key(((struct app *)ctx)->relay, k);
+}
+
 static void restore_setting(void *ctx, const struct setting_record *s)
 {
     relay_restore_setting(((struct app *)ctx)->relay, s);
@@ -70,6 +75,7 @@ static enum err load_all(struct app *a, struct buf *why)
                               .space = restore_space,
                               .token = restore_token,
                               .session = restore_session,
+                              .api_key = restore_api_key,
                               .setting = restore_setting,
                               .idempotency = restore_idempotency,
                               .request = restore_request,

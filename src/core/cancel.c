@@ -3,9 +3,9 @@
 
 #define RETRY_MS 1000
 
-static bool may_cancel(struct relay *r, const struct request *q, int64_t user_key)
+static bool may_cancel(struct relay *r, const struct request_record *q, const struct identity *who)
 {
-    return q->rec.user_key == user_key || person_is_admin(r, user_key);
+    return q->user_key == who->user_key || identity_is_admin(r, who);
 }
 
 static void refuse_cancel(struct relay *r, uint64_t conn, uint64_t ticket, struct str ref)
@@ -34,7 +34,7 @@ void cancel_message(struct relay *r, const struct event *e)
 {
     const struct client_msg *m = e->client_msg;
     struct request *q = request_find(r, m->request_id);
-    if (q && may_cancel(r, q, e->who->user_key)) {
+    if (q && may_cancel(r, &q->rec, e->who)) {
         cancel_noted_by_socket(r, e->who, e->address, &q->rec);
         cancel(r, q, e->conn, 0, m->ref);
         return;
@@ -70,7 +70,7 @@ void cancel_command(struct relay *r, const struct event *e)
 void cancel_loaded(struct relay *r, const struct load *l, enum err err,
                    const struct request_record *rec)
 {
-    bool theirs = !err && (rec->user_key == l->who.user_key || person_is_admin(r, l->who.user_key));
+    bool theirs = !err && may_cancel(r, rec, &l->who);
     struct str ref = relay_text(r, "%s", l->ref);
     struct request *q = request_find(r, l->request_id);
     if (q && theirs)

@@ -53,6 +53,8 @@ static const struct {
     [CMD_SPACE_REMOVE] = {command_space_remove, true},
     [CMD_TOKEN_ADD] = {command_token_add, true},
     [CMD_TOKEN_REVOKE] = {command_token_revoke, true},
+    [CMD_API_KEY_ADD] = {command_api_key_add, false},
+    [CMD_API_KEY_REVOKE] = {command_api_key_revoke, false},
     [CMD_APP_DRAIN] = {command_app_drain, true},
     [CMD_APP_KICK] = {command_app_kick, true},
     [CMD_LOGIN_MAY] = {command_login_may, false},
@@ -71,15 +73,16 @@ static const struct {
     [CMD_QUERY_STATS] = {command_query_stats, true},
     [CMD_QUERY_REQUEST] = {command_query_request, false},
     [CMD_QUERY_RECORDS] = {command_query_records, true},
+    [CMD_QUERY_API_KEYS] = {command_query_api_keys, true},
 };
 
-/* Pages have checked already; the core checks again what the actor may do now (the role may have
- * gone since). */
+/* Pages have checked already; the core checks again what the actor may do now: the role may have
+ * gone since. An admin whose key lacks that scope comes as a user. */
 bool actor_is_admin(struct relay *r, const struct actor *a)
 {
-    if (!a->user_key)
-        return a->role == ROLE_ADMIN; /* the command line */
-    return person_is_admin(r, a->user_key);
+    if (a->role != ROLE_ADMIN)
+        return false;
+    return !a->user_key /* the command line */ || person_is_admin(r, a->user_key);
 }
 
 void command_run(struct relay *r, const struct event *e)

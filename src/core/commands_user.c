@@ -12,8 +12,10 @@ static void apply(struct relay *r, struct person *p, const struct user_record *r
     int64_t last_login_ms = p->rec.last_login_ms;
     p->rec = *rec;
     p->rec.last_login_ms = last_login_ms;
-    if (disabled)
+    if (disabled) {
         sessions_end(r, p, 0);
+        api_keys_end(r, p);
+    }
     if (!demoted)
         return;
     struct effect *x = effect_new(r, EFFECT_CLOSE_PERSON); /* they come back as what they are now */

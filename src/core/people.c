@@ -39,6 +39,7 @@ struct person *person_new(struct relay *r, const struct user_record *rec)
     p->key = uuid_key(rec->id);
     fold(p->folded, rec->name);
     list_init(&p->sessions);
+    list_init(&p->api_keys);
     list_init(&p->keys);
     HASH_ADD(hh, r->people, key, sizeof p->key, p);
     HASH_ADD_KEYPTR(hh_name, r->people_by_name, p->folded, strlen(p->folded), p);
@@ -49,6 +50,8 @@ void person_free(struct relay *r, struct person *p)
 {
     LIST_EACH (&p->sessions, it)
         session_free(r, CONTAINER_OF(it, struct session, link));
+    LIST_EACH (&p->api_keys, it)
+        api_key_free(r, CONTAINER_OF(it, struct api_key, link));
     HASH_DELETE(hh, r->people, p);
     HASH_DELETE(hh_name, r->people_by_name, p);
     r->admins -= (unsigned)p->counted_admin;
@@ -134,6 +137,11 @@ bool person_is_admin(struct relay *r, int64_t user_key)
     return p && is_admin(&p->rec);
 }
 
+bool identity_is_admin(struct relay *r, const struct identity *who)
+{
+    return (who->scopes & SCOPE_ADMIN) && person_is_admin(r, who->user_key);
+}
+
 /* Is one, and will still be when what is being saved is saved. */
 bool person_stays_admin(const struct person *p)
 {
@@ -193,8 +201,10 @@ bool relay_identify(struct relay *r, const struct hash *cookie, struct now now, 
     if (!s || session_over(r, s))
         return false;
     note_seen(r, s);
-    *who = (struct identity){
-        .user_key = s->person->key, .session_key = s->key, .role = s->person->rec.role};
+    *who = (struct identity){.user_key = s->person->key,
+                             .session_key = s->key,
+                             .role = s->person->rec.role,
+                             .scopes = SCOPES_ALL};
     memcpy(who->name, s->person->rec.name, sizeof who->name);
     memcpy(who->language, s->person->rec.language, sizeof who->language);
     return true;

@@ -283,6 +283,9 @@ static void step_listening(struct relay *r, const struct event *e)
     struct session *s, *s_tmp;
     HASH_ITER (hh, r->sessions, s, s_tmp)
         session_watch(r, s);
+    struct api_key *k, *k_tmp;
+    HASH_ITER (hh, r->api_keys, k, k_tmp)
+        api_key_watch(r, k);
     idempotency_listening(r);
     turns_go_on(r);
     end_requests_of_removed_spaces(r);

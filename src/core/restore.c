@@ -34,6 +34,13 @@ void relay_restore_session(struct relay *r, const struct session_record *s)
         session_new(r, p, s);
 }
 
+void relay_restore_api_key(struct relay *r, const struct api_key_record *k)
+{
+    struct person *p = person_by_key(r, k->user_key);
+    if (p)
+        api_key_new(r, p, k);
+}
+
 void relay_restore_idempotency(struct relay *r, const struct idempotency_record *k)
 {
     idempotency_restore(r, k);

@@ -69,6 +69,7 @@ static void sure_start(struct relay *r, struct sure *x)
 {
     struct change *c = change_new(x->kind);
     c->key = x->key;
+    c->at_ms = x->at_ms;
     c->id = x->id;
     c->usage = bytes_ref(x->usage);
     save_start(r, c, sure_answered)->sure = x;
@@ -81,6 +82,7 @@ void save_surely(struct relay *r, enum change_kind kind, int64_t key, struct uui
     x->timer.fire = sure_timer_fired;
     x->kind = kind;
     x->key = key;
+    x->at_ms = r->now.wall_ms;
     x->id = id;
     x->usage = usage.n ? bytes_new(usage) : NULL;
     list_push_back(&r->sure, &x->link);

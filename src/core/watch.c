@@ -77,7 +77,7 @@ static void watch_spaces(struct relay *r, const struct event *e)
 
 static void watch_admin(struct relay *r, const struct event *e)
 {
-    if (!person_is_admin(r, e->who->user_key)) {
+    if (!identity_is_admin(r, e->who)) {
         not_found(r, e->conn, e->client_msg->topic_text);
         return;
     }
@@ -118,7 +118,7 @@ static void watch_request(struct relay *r, const struct event *e)
             l->topic_text[0] = 0;
         return;
     }
-    if (q->rec.user_key != e->who->user_key && !person_is_admin(r, e->who->user_key)) {
+    if (q->rec.user_key != e->who->user_key && !identity_is_admin(r, e->who)) {
         not_found(r, e->conn, m->topic_text);
         return;
     }
@@ -167,7 +167,7 @@ void watch_loaded(struct relay *r, const struct load *l, enum err err,
         x->client_out.retry_after_ms = ADMIN_EVERY_MS;
         return;
     }
-    if (err || (rec->user_key != l->who.user_key && !person_is_admin(r, l->who.user_key))) {
+    if (err || (rec->user_key != l->who.user_key && !identity_is_admin(r, &l->who))) {
         not_found(r, l->conn, text);
         return;
     }

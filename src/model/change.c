@@ -27,6 +27,7 @@ void change_free(struct change *c)
     free(c->session);
     free(c->space);
     free(c->token);
+    free(c->api_key);
     free(c->setting);
     free(c->audit);
     free(c);

@@ -15,6 +15,7 @@ void reply_release(struct reply *r)
     free(r->users);
     free(r->records);
     free(r->tokens);
+    free(r->api_keys);
     if (r->request)
         request_record_release(r->request);
     free(r->request);
@@ -24,6 +25,7 @@ void reply_release(struct reply *r)
     r->users = NULL;
     r->records = NULL;
     r->tokens = NULL;
+    r->api_keys = NULL;
     r->request = NULL;
-    r->count = r->user_count = r->record_count = r->token_count = 0;
+    r->count = r->user_count = r->record_count = r->token_count = r->api_key_count = 0;
 }

@@ -1,6 +1,7 @@
 #include "model/record.h"
 
 #include <assert.h>
+#include <string.h>
 
 static const char *const status_names[REQUEST_STATUS__MAX] = {
     [REQUEST_ACCEPTING] = "queued",      [REQUEST_QUEUED] = "queued",
@@ -99,15 +100,30 @@ static size_t count_points(struct str s)
     return count;
 }
 
+/* A line of fewer than `bytes` bytes, without blanks at its ends. */
+static bool is_title(struct str s, size_t bytes)
+{
+    if (s.n == 0 || s.n >= bytes || !utf8_valid(s.p, s.n) || str_has_control(s))
+        return false;
+    return !is_blank(first_point(s)) && !is_blank(last_point(s));
+}
+
 bool space_name_valid(struct str name)
 {
-    if (name.n == 0 || name.n >= SPACE_NAME_BYTES || !utf8_valid(name.p, name.n))
-        return false;
-    if (count_points(name) > SPACE_NAME_POINTS || str_has_control(name))
-        return false;
-    if (str_find(name, '/') != name.n)
-        return false;
-    return !is_blank(first_point(name)) && !is_blank(last_point(name));
+    return is_title(name, SPACE_NAME_BYTES) && count_points(name) <= SPACE_NAME_POINTS &&
+           str_find(name, '/') == name.n;
+}
+
+bool api_key_name_valid(struct str name)
+{
+    return is_title(name, API_KEY_NAME_BYTES);
+}
+
+void api_key_secret(char out[API_KEY_SECRET_BYTES])
+{
+    size_t prefix = sizeof API_KEY_PREFIX - 1;
+    memcpy(out, API_KEY_PREFIX, prefix);
+    secret_text(out + prefix);
 }
 
 static bool is_word(char c)

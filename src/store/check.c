@@ -74,6 +74,7 @@ static void check_rows(struct db *db, struct findings *out)
         {"payloads", "SELECT count(*) FROM payload WHERE key NOT IN (SELECT key FROM request)"},
         {"results", "SELECT count(*) FROM result WHERE key NOT IN (SELECT key FROM request)"},
         {"sessions", "SELECT count(*) FROM session WHERE user_key NOT IN (SELECT key FROM user)"},
+        {"API keys", "SELECT count(*) FROM api_key WHERE user_key NOT IN (SELECT key FROM user)"},
         {"tokens", "SELECT count(*) FROM token WHERE space_key NOT IN (SELECT key FROM space)"},
         {"requests in no space",
          "SELECT count(*) FROM request WHERE space_key NOT IN (SELECT key FROM space)"},

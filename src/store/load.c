@@ -49,6 +49,18 @@ static enum err load_sessions(struct db *db, const struct store_visitor *v)
     return query_end(q);
 }
 
+static enum err load_api_keys(struct db *db, const struct store_visitor *v)
+{
+    struct query *q = db_query(db, "SELECT " API_KEY_COLUMNS " FROM api_key"
+                                   " WHERE revoked_ms = 0 ORDER BY key");
+    while (query_row(q)) {
+        struct api_key_record key;
+        if (rows_api_key(q, &key))
+            v->api_key(v->ctx, &key);
+    }
+    return query_end(q);
+}
+
 static enum err load_settings(struct db *db, const struct store_visitor *v)
 {
     struct query *q = db_query(db, "SELECT " SETTING_COLUMNS " FROM setting ORDER BY name");
@@ -99,6 +111,7 @@ static enum err load_last_key(struct db *db, const struct store_visitor *v)
                                    " UNION ALL SELECT max(key) FROM session"
                                    " UNION ALL SELECT max(key) FROM space"
                                    " UNION ALL SELECT max(key) FROM token"
+                                   " UNION ALL SELECT max(key) FROM api_key"
                                    " UNION ALL SELECT max(key) FROM request)");
     if (query_row(q))
         v->last_key(v->ctx, column_i64(q));
@@ -108,7 +121,7 @@ static enum err load_last_key(struct db *db, const struct store_visitor *v)
 enum err load_all(struct db *db, const struct store_visitor *v)
 {
     static enum err (*const steps[])(struct db *, const struct store_visitor *) = {
-        load_users,    load_spaces,      load_tokens,   load_sessions,
+        load_users,    load_spaces,      load_tokens,   load_sessions, load_api_keys,
         load_settings, load_idempotency, load_requests, load_last_key,
     };
     enum err e = OK;

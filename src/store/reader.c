@@ -148,6 +148,20 @@ enum err reader_tokens(struct reader *r, int64_t space_key,
     return reader_result(r, query_end(q));
 }
 
+enum err reader_api_keys(struct reader *r, int64_t user_key,
+                         void (*visit)(void *, const struct api_key_record *), void *ctx)
+{
+    struct query *q = db_query(r->db, "SELECT " API_KEY_COLUMNS " FROM api_key"
+                                      " WHERE user_key = ?1 AND revoked_ms = 0 ORDER BY key DESC");
+    bind_i64(q, user_key);
+    while (query_row(q)) {
+        struct api_key_record key;
+        if (rows_api_key(q, &key))
+            visit(ctx, &key);
+    }
+    return reader_result(r, query_end(q));
+}
+
 enum err reader_settings(struct reader *r, void (*visit)(void *, const struct setting_record *),
                          void *ctx)
 {

@@ -64,6 +64,21 @@ bool rows_token(struct query *q, struct token_record *out)
     return query_good(q);
 }
 
+bool rows_api_key(struct query *q, struct api_key_record *out)
+{
+    *out = (struct api_key_record){.id = column_uuid(q)};
+    out->user_key = column_i64(q);
+    column_text(q, out->name, sizeof out->name);
+    if (scopes_parse(column_str(q), &out->scopes))
+        query_fail(q, "a scope is unknown");
+    column_blob(q, out->hash.b, sizeof out->hash.b);
+    out->created_ms = column_i64(q);
+    out->expires_ms = column_i64(q);
+    out->used_ms = column_i64(q);
+    out->revoked_ms = column_i64(q);
+    return query_good(q);
+}
+
 bool rows_setting(struct query *q, struct setting_record *out)
 {
     *out = (struct setting_record){0};

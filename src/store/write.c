@@ -163,6 +163,48 @@ static enum err token_used(struct db *db, const struct change *c)
     return query_run(q);
 }
 
+static enum err api_key_put(struct db *db, const struct change *c)
+{
+    const struct api_key_record *k = c->api_key;
+    char scopes[SCOPES_TEXT_BYTES];
+    struct query *q = db_query(
+        db, "INSERT INTO api_key (key, id, user_key, name, scopes, hash, created_ms, expires_ms,"
+            " used_ms, revoked_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+            " ON CONFLICT (key) DO UPDATE SET user_key = excluded.user_key, name = excluded.name,"
+            " scopes = excluded.scopes, hash = excluded.hash, created_ms = excluded.created_ms,"
+            " expires_ms = excluded.expires_ms, used_ms = excluded.used_ms,"
+            " revoked_ms = excluded.revoked_ms WHERE id = excluded.id");
+    scopes_format(k->scopes, scopes);
+    bind_i64(q, uuid_key(k->id));
+    bind_uuid(q, k->id);
+    bind_i64(q, k->user_key);
+    bind_text(q, k->name);
+    bind_text(q, scopes);
+    bind_blob(q, k->hash.b, sizeof k->hash.b);
+    bind_i64(q, k->created_ms);
+    bind_i64(q, k->expires_ms);
+    bind_i64(q, k->used_ms);
+    bind_i64(q, k->revoked_ms);
+    return write_found(db, query_run(q));
+}
+
+static enum err api_key_used(struct db *db, const struct change *c)
+{
+    struct query *q = db_query(db, "UPDATE api_key SET used_ms = ?2 WHERE key = ?1");
+    bind_i64(q, c->key);
+    bind_i64(q, c->at_ms);
+    return query_run(q);
+}
+
+static enum err api_key_end(struct db *db, const struct change *c)
+{
+    struct query *q =
+        db_query(db, "UPDATE api_key SET revoked_ms = ?2 WHERE key = ?1 AND revoked_ms = 0");
+    bind_i64(q, c->key);
+    bind_i64(q, c->at_ms);
+    return query_run(q);
+}
+
 static enum err setting_put(struct db *db, const struct change *c)
 {
     struct query *q = db_query(db, "INSERT INTO setting (name, value) VALUES (?1, ?2)"
@@ -211,6 +253,9 @@ static const struct {
     [CHANGE_SPACE_PUT] = {"space.put", space_put},
     [CHANGE_TOKEN_PUT] = {"token.put", token_put},
     [CHANGE_TOKEN_USED] = {"token.used", token_used},
+    [CHANGE_API_KEY_PUT] = {"api_key.put", api_key_put},
+    [CHANGE_API_KEY_USED] = {"api_key.used", api_key_used},
+    [CHANGE_API_KEY_END] = {"api_key.end", api_key_end},
     [CHANGE_SETTING_PUT] = {"setting.put", setting_put},
     [CHANGE_AUDIT] = {"audit", audit_alone},
     [CHANGE_RETENTION] = {"retention", write_retention},

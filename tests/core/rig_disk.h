@@ -26,9 +26,11 @@ struct disk {
     struct space_record spaces[DISK_ROWS];
     struct token_record tokens[DISK_ROWS];
     struct session_record sessions[DISK_ROWS];
+    struct api_key_record api_keys[DISK_ROWS];
     struct setting_record settings[DISK_ROWS];
     struct audit_record audits[DISK_ROWS]; /* the newest, in a ring */
-    size_t user_count, space_count, token_count, session_count, setting_count, audit_count;
+    size_t user_count, space_count, token_count, session_count, api_key_count, setting_count,
+        audit_count;
     struct disk_request *requests;
     size_t request_count, request_cap;
     struct idempotency_record *keys; /* the oldest first */
@@ -174,6 +176,14 @@ static inline void disk_note_time(struct disk *d, const struct change *c)
     for (size_t i = 0; i < d->token_count; i++)
         if (c->kind == CHANGE_TOKEN_USED && uuid_key(d->tokens[i].id) == c->key)
             d->tokens[i].used_ms = c->at_ms;
+    for (size_t i = 0; i < d->api_key_count; i++) {
+        if (uuid_key(d->api_keys[i].id) != c->key)
+            continue;
+        if (c->kind == CHANGE_API_KEY_USED)
+            d->api_keys[i].used_ms = c->at_ms;
+        if (c->kind == CHANGE_API_KEY_END && !d->api_keys[i].revoked_ms)
+            d->api_keys[i].revoked_ms = c->at_ms;
+    }
 }
 
 static inline void disk_setting(struct disk *d, const struct setting_record *s)
@@ -222,6 +232,8 @@ static inline void disk_apply_row(struct disk *d, const struct change *c)
         DISK_PUT(d, spaces, space_count, c->space);
     else if (c->kind == CHANGE_TOKEN_PUT)
         DISK_PUT(d, tokens, token_count, c->token);
+    else if (c->kind == CHANGE_API_KEY_PUT)
+        DISK_PUT(d, api_keys, api_key_count, c->api_key);
     else if (c->kind == CHANGE_SETTING_PUT)
         disk_setting(d, c->setting);
     else if (c->kind == CHANGE_RETENTION)
@@ -256,6 +268,8 @@ static inline void disk_restore_last_key(const struct disk *d, struct relay *r)
         relay_restore_last_key(r, uuid_key(d->tokens[i].id));
     for (size_t i = 0; i < d->session_count; i++)
         relay_restore_last_key(r, uuid_key(d->sessions[i].id));
+    for (size_t i = 0; i < d->api_key_count; i++)
+        relay_restore_last_key(r, uuid_key(d->api_keys[i].id));
     for (size_t i = 0; i < d->request_count; i++)
         relay_restore_last_key(r, uuid_key(d->requests[i].rec.id));
 }
@@ -272,6 +286,9 @@ static inline void disk_restore(const struct disk *d, struct relay *r)
         relay_restore_token(r, &d->tokens[i]);
     for (size_t i = 0; i < d->session_count; i++)
         relay_restore_session(r, &d->sessions[i]);
+    for (size_t i = 0; i < d->api_key_count; i++)
+        if (!d->api_keys[i].revoked_ms)
+            relay_restore_api_key(r, &d->api_keys[i]);
     for (size_t i = 0; i < d->setting_count; i++)
         relay_restore_setting(r, &d->settings[i]);
     for (size_t i = 0; i < d->key_count; i++)

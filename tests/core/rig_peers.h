@@ -114,7 +114,8 @@ static inline uint64_t socket_of(struct rig *t, const char *name)
 static inline void person_says(struct rig *t, const char *name, struct client_msg m)
 {
     struct hash hash = rig_hash(m.payload);
-    struct identity who = {.user_key = user_key(t, name), .role = user(t, name)->role};
+    struct identity who = {
+        .user_key = user_key(t, name), .role = user(t, name)->role, .scopes = SCOPES_ALL};
     feed(t, &(struct event){.kind = EVENT_CLIENT_MESSAGE,
                             .conn = socket_of(t, name),
                             .who = &who,

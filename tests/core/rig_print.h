@@ -265,6 +265,9 @@ static inline const char *print_change_name(enum change_kind kind)
         [CHANGE_SPACE_PUT] = "space",
         [CHANGE_TOKEN_PUT] = "token",
         [CHANGE_TOKEN_USED] = "token used",
+        [CHANGE_API_KEY_PUT] = "api key",
+        [CHANGE_API_KEY_USED] = "api key used",
+        [CHANGE_API_KEY_END] = "api key end",
         [CHANGE_SETTING_PUT] = "setting",
         [CHANGE_AUDIT] = "audit",
         [CHANGE_RETENTION] = "retention",
@@ -304,13 +307,19 @@ static inline void print_save(const struct printer *p, const struct effect *e)
         buf_printf(p->out, " (%s %s)", c->audit->action, c->audit->subject);
 }
 
+static inline void print_close_person(const struct printer *p, const struct effect *e)
+{
+    buf_printf(p->out, "close person %s %u", print_user_name(p, e->user_key), e->close_code);
+    print_text(p, ": ", e->reason);
+}
+
 static inline void print_rest(const struct printer *p, const struct effect *e)
 {
     if (e->kind == EFFECT_CLOSE)
         buf_printf(p->out, "close %" PRIu64 " %u: %.*s", e->conn, e->close_code,
                    STR_ARG(e->reason));
     else if (e->kind == EFFECT_CLOSE_PERSON)
-        buf_printf(p->out, "close person %s %u", print_user_name(p, e->user_key), e->close_code);
+        print_close_person(p, e);
     else if (e->kind == EFFECT_SETTING)
         buf_printf(p->out, "setting %s = %s", e->setting->name, e->setting->value);
     else if (e->kind == EFFECT_LOAD) {

@@ -9,11 +9,12 @@ struct loaded {
     struct space_record spaces[8];
     struct token_record tokens[8];
     struct session_record sessions[8];
+    struct api_key_record api_keys[8];
     struct setting_record settings[8];
     struct idempotency_record idempotencys[8];
     struct request_record requests[8]; /* parts are referenced */
-    size_t user_count, space_count, token_count, session_count, setting_count, idempotency_count,
-        request_count;
+    size_t user_count, space_count, token_count, session_count, api_key_count, setting_count,
+        idempotency_count, request_count;
     int64_t last_key;
 };
 
@@ -28,6 +29,7 @@ LOADER(user)
 LOADER(space)
 LOADER(token)
 LOADER(session)
+LOADER(api_key)
 LOADER(setting)
 LOADER(idempotency)
 
@@ -56,6 +58,7 @@ static inline struct loaded *restart_and_load(struct bench *b)
                                     .space = load_space,
                                     .token = load_token,
                                     .session = load_session,
+                                    .api_key = load_api_key,
                                     .setting = load_setting,
                                     .idempotency = load_idempotency,
                                     .request = load_request,

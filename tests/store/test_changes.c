@@ -150,6 +150,11 @@ static void last_key_is_told_of_what_is_finished_or_removed_too(void **state)
     c->token = STRUCT(struct token_record, .id = (id = bench_id(b)));
     bench_save(b, c);
     expect_last_key(b, id);
+    c = change_new(CHANGE_API_KEY_PUT);
+    c->api_key = STRUCT(struct api_key_record, .id = (id = bench_id(b)), .scopes = SCOPE_READ,
+                        .revoked_ms = 1);
+    bench_save(b, c);
+    expect_last_key(b, id);
     bench_save(b, change_of_request(id = bench_id(b), 1, 1, "{}"));
     bench_save(b, change_of_final(id, REQUEST_CANCELLED, T0));
     expect_last_key(b, id);
@@ -245,6 +250,79 @@ static void token_is_put_used_and_revoked(void **state)
     assert_int_equal(l->token_count, 1);
     assert_int_equal(l->tokens[0].revoked_ms, T0 + 4);
     loaded_free(l);
+}
+
+static struct change *change_of_api_key(struct uuid id, int64_t user_key, const char *name)
+{
+    struct change *c = change_new(CHANGE_API_KEY_PUT);
+    c->api_key = STRUCT(struct api_key_record, .id = id, .user_key = user_key,
+                        .scopes = SCOPE_READ | SCOPE_ADMIN, .created_ms = T0, .expires_ms = T0 + 9);
+    memset(c->api_key->hash.b, 0xc3, sizeof c->api_key->hash.b);
+    str_copy(c->api_key->name, sizeof c->api_key->name, str_of(name));
+    return c;
+}
+
+static struct change *of_key(enum change_kind kind, struct uuid id, int64_t at_ms)
+{
+    struct change *c = change_new(kind);
+    c->key = uuid_key(id);
+    c->at_ms = at_ms;
+    return c;
+}
+
+static void api_key_is_put_used_and_revoked(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b);
+    bench_save(b, change_of_api_key(id, 7, "my script"));
+    bench_save(b, of_key(CHANGE_API_KEY_USED, id, T0 + 3));
+    struct loaded *l = restart_and_load(b);
+    assert_int_equal(l->api_key_count, 1);
+    const struct api_key_record *k = &l->api_keys[0];
+    assert_true(uuid_eq(k->id, id));
+    assert_int_equal(k->user_key, 7);
+    assert_string_equal(k->name, "my script");
+    assert_int_equal(k->scopes, SCOPE_READ | SCOPE_ADMIN);
+    assert_int_equal(k->hash.b[0], 0xc3);
+    assert_int_equal(k->hash.b[31], 0xc3);
+    assert_int_equal(k->created_ms, T0);
+    assert_int_equal(k->expires_ms, T0 + 9);
+    assert_int_equal(k->used_ms, T0 + 3);
+    assert_int_equal(k->revoked_ms, 0);
+    loaded_free(l);
+
+    bench_save(b, of_key(CHANGE_API_KEY_END, id, T0 + 4));
+    l = restart_and_load(b);
+    assert_int_equal(l->api_key_count, 0);
+    loaded_free(l);
+}
+
+struct seen_keys {
+    size_t count;
+    char names[4][API_KEY_NAME_BYTES];
+};
+
+static void see_key(void *ctx, const struct api_key_record *k)
+{
+    struct seen_keys *seen = ctx;
+    assert_true(seen->count < 4);
+    memcpy(seen->names[seen->count++], k->name, sizeof k->name);
+}
+
+static void api_keys_of_a_person_are_read_without_the_revoked_ones(void **state)
+{
+    struct bench *b = *state;
+    struct uuid gone = bench_id(b);
+    struct seen_keys seen = {0};
+    bench_save(b, change_of_api_key(gone, 7, "gone"));
+    bench_save(b, of_key(CHANGE_API_KEY_END, gone, T0));
+    bench_save(b, change_of_api_key(bench_id(b), 7, "older"));
+    bench_save(b, change_of_api_key(bench_id(b), 7, "newer"));
+    bench_save(b, change_of_api_key(bench_id(b), 8, "another's"));
+    assert_int_equal(reader_api_keys(bench_reader(b), 7, see_key, &seen), OK);
+    assert_int_equal(seen.count, 2);
+    assert_string_equal(seen.names[0], "newer");
+    assert_string_equal(seen.names[1], "older");
 }
 
 static void setting_is_inserted_and_replaced(void **state)
@@ -370,6 +448,8 @@ int main(void)
         BENCH_TEST(space_keeps_every_field),
         BENCH_TEST(removed_space_gives_its_name_back_and_is_not_loaded),
         BENCH_TEST(token_is_put_used_and_revoked),
+        BENCH_TEST(api_key_is_put_used_and_revoked),
+        BENCH_TEST(api_keys_of_a_person_are_read_without_the_revoked_ones),
         BENCH_TEST(setting_is_inserted_and_replaced),
         BENCH_TEST(idempotency_key_is_stored_with_its_request_or_not_at_all),
         BENCH_TEST(expired_keys_go_and_later_ones_stay),

@@ -331,6 +331,14 @@ static void count_session(void *ctx, const struct session_record *s)
     ++*(size_t *)ctx;
 }
 
+static void count_api_key(void *ctx, const struct api_key_record *k)
+{
+    assert_string_equal(k->name, "my script");
+    assert_int_equal(k->scopes, SCOPE_READ | SCOPE_SUBMIT);
+    assert_int_equal(k->hash.b[31], 0xc3);
+    ++*(size_t *)ctx;
+}
+
 static void count_setting(void *ctx, const struct setting_record *s)
 {
     assert_string_equal(s->name, "retention_days");
@@ -411,6 +419,7 @@ static void old_database_opens_with_all_it_holds(struct bench *b, const char *fi
                                     .space = count_space,
                                     .token = count_token,
                                     .session = count_session,
+                                    .api_key = count_api_key,
                                     .setting = count_setting,
                                     .idempotency = count_idempotency,
                                     .request = count_open_request,
@@ -460,6 +469,11 @@ static void database_of_schema_5_opens(void **state)
     old_database_opens_with_all_it_holds(*state, "tests/store/fixtures/v5.sql", 8);
 }
 
+static void database_of_schema_6_opens(void **state)
+{
+    old_database_opens_with_all_it_holds(*state, "tests/store/fixtures/v6.sql", 9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -479,6 +493,7 @@ int main(void)
         BENCH_TEST(database_of_schema_3_opens),
         BENCH_TEST(database_of_schema_4_opens),
         BENCH_TEST(database_of_schema_5_opens),
+        BENCH_TEST(database_of_schema_6_opens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
