@@ -273,3 +273,50 @@ def test_a_page_in_c_holds_no_bare_text(path):
 def test_the_style_sheet_holds_no_words():
     text = re.sub(r"/\*.*?\*/", "", (ROOT / "static/app.css").read_text(), flags=re.S)
     assert not [s for s in re.findall(r'content:\s*"([^"]*)"', text) if re.search(r"[^\W\d_]", s)]
+
+
+# ---- the documentation ----
+
+class Outline(html.parser.HTMLParser):
+    """What a translation leaves as it is: blocks, tables, links and everything in code."""
+    INLINE = {"b", "code", "br"}
+
+    def __init__(self, path):
+        super().__init__()
+        self.blocks, self.links, self.code, self.inside = [], [], [], None
+        self.feed(path.read_text())
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.INLINE and tag != "a":
+            self.blocks.append((tag, attrs))
+        self.links += [value for name, value in attrs if name == "href"]
+        self.inside = [] if tag == "code" else self.inside
+
+    def handle_endtag(self, tag):
+        if tag == "code":
+            self.code.append("".join(self.inside))
+            self.inside = None
+
+    def handle_data(self, data):
+        if self.inside is not None:
+            self.inside.append(data)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "static/docs").glob("*/*.html")), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_translated_page_has_the_parts_of_the_english_one(path):
+    here, there = Outline(path), Outline(path.parent.parent / path.name)
+    assert path.parent.name in LANGUAGES
+    assert here.blocks == there.blocks
+    assert sorted(here.links) == sorted(there.links)
+    assert sorted(here.code) == sorted(there.code)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_a_newcomer_is_told_to_press_is_written_as_on_the_page(lang):
+    """The words in bold on the page about running an app, as far as they are those of a button or a field."""
+    page = ROOT / "static/docs" / ("" if lang == "en" else lang) / "run.html"
+    bold = re.findall(r"<b>(.*?)</b>", " ".join(page.read_text().split()))
+    named = {"tokens.issue", "state.connected", "space_edit.max_apps", "apps.drain", "apps.kick", "space.not_connected",
+             "space_edit.queue_offline"}
+    assert {TEXTS[lang][key] for key in named} == set(bold)
