@@ -20,7 +20,8 @@ enum change_kind {
     CHANGE_REQUEST_FINAL, /* id, status, attempt, text tail (offset), result, usage, code, message,
                              at_ms */
     CHANGE_REQUEST_USAGE, /* id, usage: came after a cancel */
-    CHANGE_USER_PUT,      /* user: insert or replace by key */
+    CHANGE_USER_PUT, /* user: insert or replace by key; ends_sessions: those of the user go with it,
+                        all but that of key (0 = none stays) */
     CHANGE_SESSION_PUT,  /* session: insert or replace by key; the user's last_login_ms too when new
                           */
     CHANGE_SESSION_SEEN, /* key, at_ms */
@@ -48,6 +49,7 @@ struct change {
     uint32_t attempt, lost, waived;
     enum request_status status;
     uint64_t offset;
+    bool ends_sessions;
     struct bytes *text, *result, *usage, *message;
     char code[32];
     /* whole rows, heap, owned */

@@ -36,11 +36,12 @@ static void user_saved(struct relay *r, struct save *s, enum err err)
     command_saved(r, s, err);
 }
 
-static struct save *put_user(struct relay *r, struct person *p, const struct user_record *rec,
-                             struct audit_record *audit, uint64_t ticket,
-                             void (*done)(struct relay *, struct save *, enum err))
+/* c is filled in and given away. */
+static struct save *put_user_with(struct relay *r, struct change *c, struct person *p,
+                                  const struct user_record *rec, struct audit_record *audit,
+                                  uint64_t ticket,
+                                  void (*done)(struct relay *, struct save *, enum err))
 {
-    struct change *c = change_new(CHANGE_USER_PUT);
     c->user = xcalloc(1, sizeof *rec);
     *c->user = *rec;
     c->audit = audit;
@@ -52,6 +53,22 @@ static struct save *put_user(struct relay *r, struct person *p, const struct use
     p->changing = s->row;
     admins_note(r, p);
     return s;
+}
+
+static struct save *put_user(struct relay *r, struct person *p, const struct user_record *rec,
+                             struct audit_record *audit, uint64_t ticket,
+                             void (*done)(struct relay *, struct save *, enum err))
+{
+    return put_user_with(r, change_new(CHANGE_USER_PUT), p, rec, audit, ticket, done);
+}
+
+/* The log-ins go in the same transaction: once it is answered, none comes back after a crash. */
+static struct change *ends_sessions_but(int64_t session_key)
+{
+    struct change *c = change_new(CHANGE_USER_PUT);
+    c->ends_sessions = true;
+    c->key = session_key;
+    return c;
 }
 
 static void added(struct relay *r, struct save *s, enum err err)
@@ -153,8 +170,9 @@ void command_user_password(struct relay *r, const struct event *e)
     struct user_record rec = p->rec;
     memcpy(rec.password_hash, e->command->user.password_hash, sizeof rec.password_hash);
     struct audit_record *audit = audit_new(r, e->command, "user.password", str_of(rec.name), "");
-    put_user(r, p, &rec, audit, e->ticket, password_saved)->offset =
-        (uint64_t)e->command->keep_session;
+    int64_t keep = e->command->keep_session;
+    put_user_with(r, ends_sessions_but(keep), p, &rec, audit, e->ticket, password_saved)->offset =
+        (uint64_t)keep;
 }
 
 void command_user_rehash(struct relay *r, const struct event *e)
@@ -187,9 +205,10 @@ void command_user_disable(struct relay *r, const struct event *e)
         return;
     struct user_record rec = p->rec;
     rec.disabled = off;
-    put_user(r, p, &rec,
-             audit_new(r, e->command, off ? "user.disable" : "user.enable", str_of(rec.name), ""),
-             e->ticket, user_saved);
+    put_user_with(
+        r, off ? ends_sessions_but(0) : change_new(CHANGE_USER_PUT), p, &rec,
+        audit_new(r, e->command, off ? "user.disable" : "user.enable", str_of(rec.name), ""),
+        e->ticket, user_saved);
 }
 
 void command_user_role(struct relay *r, const struct event *e)

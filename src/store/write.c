@@ -14,6 +14,14 @@ enum err write_found(struct db *db, enum err e)
     return ERR_STORE_UNAVAILABLE;
 }
 
+static enum err end_sessions_but(struct db *db, int64_t user_key, int64_t session_key)
+{
+    struct query *q = db_query(db, "DELETE FROM session WHERE user_key = ?1 AND key <> ?2");
+    bind_i64(q, user_key);
+    bind_i64(q, session_key);
+    return query_run(q);
+}
+
 static enum err user_put(struct db *db, const struct change *c)
 {
     const struct user_record *u = c->user;
@@ -34,7 +42,8 @@ static enum err user_put(struct db *db, const struct change *c)
     bind_text(q, u->language);
     bind_i64(q, u->created_ms);
     bind_i64(q, u->last_login_ms);
-    return write_found(db, query_run(q));
+    enum err e = write_found(db, query_run(q));
+    return e || !c->ends_sessions ? e : end_sessions_but(db, uuid_key(u->id), c->key);
 }
 
 /* How many there are of that key and id: 0 or 1. */

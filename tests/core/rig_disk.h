@@ -220,10 +220,20 @@ static inline void disk_retention(struct disk *d, const struct change *c)
     d->retained_before_ms = c->at_ms;
 }
 
+static inline void disk_user_put(struct disk *d, const struct change *c)
+{
+    DISK_PUT(d, users, user_count, c->user);
+    for (size_t i = d->session_count; c->ends_sessions && i-- > 0;) {
+        int64_t key = uuid_key(d->sessions[i].id);
+        if (d->sessions[i].user_key == uuid_key(c->user->id) && key != c->key)
+            disk_session_end(d, key);
+    }
+}
+
 static inline void disk_apply_row(struct disk *d, const struct change *c)
 {
     if (c->kind == CHANGE_USER_PUT)
-        DISK_PUT(d, users, user_count, c->user);
+        disk_user_put(d, c);
     else if (c->kind == CHANGE_SESSION_PUT)
         disk_session_put(d, c->session);
     else if (c->kind == CHANGE_SESSION_END)

@@ -346,6 +346,23 @@ static void a_new_password_ends_all_sessions_but_the_one_that_set_it(void **stat
     assert_false(known(t, 2));
 }
 
+static void once_it_is_answered_no_log_in_survives_a_new_password(void **state)
+{
+    struct rig *t = *state;
+    int64_t mine = log_in(t, "ann", 1);
+    log_in(t, "ann", 2);
+    log_in(t, "ben", 3);
+    forget(t);
+    t->hold = true;
+    set_password(t, "ann", "ann", "new", mine);
+    answer(t);
+    expect(t, "close person ann 4502", "reply ok");
+    t->hold = false;
+    restart(t);
+    assert_true(known(t, 1) && known(t, 3));
+    assert_false(known(t, 2));
+}
+
 static void a_log_in_under_way_ends_with_the_password_it_was_made_by(void **state)
 {
     struct rig *t = *state;
@@ -501,6 +518,7 @@ int main(void)
         RIG_TEST(a_log_out_that_could_not_be_saved_is_tried_again),
         RIG_TEST(others_are_logged_out_and_this_one_stays),
         RIG_TEST(a_new_password_ends_all_sessions_but_the_one_that_set_it),
+        RIG_TEST(once_it_is_answered_no_log_in_survives_a_new_password),
         RIG_TEST(a_log_in_under_way_ends_with_the_password_it_was_made_by),
         RIG_TEST(disabling_ends_sessions_and_refuses_new_ones),
         RIG_TEST(five_failures_of_an_account_lock_it_for_a_quarter_of_an_hour),

@@ -98,6 +98,34 @@ static void new_session_sets_the_users_last_login(void **state)
     loaded_free(l);
 }
 
+static struct change *session_with_hash(struct uuid id, struct uuid user, uint8_t hash)
+{
+    struct change *c = change_of_session(id, uuid_key(user), T0);
+    memset(c->session->hash.b, hash, sizeof c->session->hash.b);
+    return c;
+}
+
+static void a_user_is_replaced_together_with_the_end_of_its_sessions(void **state)
+{
+    struct bench *b = *state;
+    struct uuid ada = bench_id(b), bob = bench_id(b);
+    struct uuid kept = bench_id(b), ended = bench_id(b), bobs = bench_id(b);
+    bench_save(b, change_of_user(ada, "ada"));
+    bench_save(b, change_of_user(bob, "bob"));
+    bench_save(b, session_with_hash(kept, ada, 1));
+    bench_save(b, session_with_hash(ended, ada, 2));
+    bench_save(b, session_with_hash(bobs, bob, 3));
+    struct change *c = change_of_user(ada, "ada");
+    c->ends_sessions = true;
+    c->key = uuid_key(kept);
+    bench_save(b, c);
+    struct loaded *l = restart_and_load(b);
+    assert_int_equal(l->session_count, 2);
+    assert_true(uuid_eq(l->sessions[0].id, kept));
+    assert_true(uuid_eq(l->sessions[1].id, bobs));
+    loaded_free(l);
+}
+
 static void session_is_seen_and_ends(void **state)
 {
     struct bench *b = *state;
@@ -443,6 +471,7 @@ int main(void)
         BENCH_TEST(user_name_is_unique_in_any_case),
         BENCH_TEST(same_key_with_other_bytes_is_no_replacement),
         BENCH_TEST(new_session_sets_the_users_last_login),
+        BENCH_TEST(a_user_is_replaced_together_with_the_end_of_its_sessions),
         BENCH_TEST(session_is_seen_and_ends),
         BENCH_TEST(last_key_is_told_of_what_is_finished_or_removed_too),
         BENCH_TEST(space_keeps_every_field),
