@@ -17,9 +17,14 @@
 MUST_USE enum err spaces_decode(struct native_decoder *d, struct str name, struct str arg,
                                 struct buf *made, struct app_msg *out);
 /* The argument again (valid JSON), with each binary attachment in its place as a base64 string.
- * ERR_SYNTAX: a placeholder names none; ERR_TOO_LARGE: out is full. */
-MUST_USE enum err spaces_join(struct str arg, const struct str *binaries, size_t count,
-                              struct buf *out);
+ * ERR_BAD_MESSAGE: a placeholder names none; ERR_TOO_LARGE, ERR_MEMORY: out is full. d->why is set.
+ */
+MUST_USE enum err spaces_join(struct native_decoder *d, struct str arg, const struct str *binaries,
+                              size_t count, struct buf *out);
+
+/* The token in a Socket.IO connect payload, {"token": ...}, appended to out; false when there is
+ * none. auth is valid JSON, or "". */
+bool spaces_auth_token(struct str auth, struct buf *out);
 
 /* The event's argument, appended to b; returns the event's name, NULL when such an app is told
  * nothing of m. space_name: what it asked for. b->failed tells whether there was room. */

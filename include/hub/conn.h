@@ -1,4 +1,4 @@
-/* A numbered WebSocket of the hub: what apps' and people's sockets have in common. An effect names
+/* A numbered connection of the hub: what apps' and people's sockets have in common. An effect names
  * a socket by its number; one that is gone by then is simply not found. Private to the hub; hub
  * thread only. */
 #ifndef HUB_CONN_H
@@ -9,15 +9,15 @@
 
 struct hub;
 
-enum conn_kind { CONN_APP, CONN_CLIENT, CONN__MAX };
+enum conn_kind { CONN_APP, CONN_CLIENT, CONN_SPACES_APP, CONN__MAX };
 
-/* The first member of struct app_socket and struct client_socket. */
+/* The first member of struct app_socket, struct client_socket and struct spaces_app. */
 struct conn {
     uint64_t number; /* never 0, never used twice */
     enum conn_kind kind;
     bool closing; /* we have sent a close: nothing more is sent, nothing more is taken */
     struct hub *hub;
-    struct websocket *socket;
+    struct websocket *socket; /* NULL for CONN_SPACES_APP */
     UT_hash_handle hh;
 };
 
@@ -26,6 +26,8 @@ struct conn {
  * here. False: x has got another reply or is gone, and c is untouched. */
 bool conn_accept(struct conn *c, struct hub *h, enum conn_kind kind, struct exchange *x,
                  struct websocket_config *config);
+/* Numbers a connection that has another way in. */
+void conn_enter(struct conn *c, struct hub *h, enum conn_kind kind);
 /* Takes the number out of the table, from `closed`. */
 void conn_forget(struct conn *c);
 struct conn *conn_find(const struct hub *h, uint64_t number); /* NULL when it is gone */

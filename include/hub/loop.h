@@ -29,6 +29,7 @@ void trigger_free(struct trigger *t); /* NULL is fine; also from its own fn */
 
 /* Timers: once, ms from now; what was set before is forgotten. */
 void trigger_after(struct trigger *t, uint64_t ms);
+void trigger_stop(struct trigger *t); /* timers: it is not set any more */
 /* Timers: once more, in this turn of the loop, after the callbacks that are due already. */
 void trigger_soon(struct trigger *t);
 

@@ -10,6 +10,7 @@
 
 struct control;
 struct person;
+struct spaces_apps;
 struct trigger;
 
 enum hub_phase {
@@ -36,6 +37,7 @@ struct hub {
     struct conn *conns; /* by number */
     uint64_t last_number;
     size_t conn_count[CONN__MAX];
+    struct spaces_apps *spaces_apps;
     struct person *persons; /* those with sockets, by user_key */
     struct topics *topics;
     struct native_decoder decoder; /* of whatever message is being handled */

@@ -56,6 +56,7 @@
     X(text_save_ms, 500, 10, 60000, "streamed text is saved every")                                \
     X(publish_space_ms, 200, 1, 60000, "changes of a space are shown at most every")               \
     X(publish_position_ms, 500, 1, 60000, "positions are shown at most every")                     \
+    X(sio_register_ms, 60000, 100, 600000, "time for a Socket.IO app to register")                 \
     X(register_ms, 10000, 100, 600000, "time for an app to register")                              \
     X(grace_ms, 30000, 0, 3600000, "time for a lost app to come back to its requests")             \
     X(max_attempts, 2, 1, 100, "attempts a request gets")                                          \

@@ -117,6 +117,13 @@ enum err spaces_decode(struct native_decoder *d, struct str name, struct str arg
     return native_decode_begun(&r, out);
 }
 
+bool spaces_auth_token(struct str auth, struct buf *out)
+{
+    struct json_member m;
+    return auth.n && auth.p[0] == '{' && json_walk_find(auth, STR("token"), &m) &&
+           m.kind == JSON_STRING && m.value.n > 2 && !json_unescape(m.value, out);
+}
+
 /* ---- binary attachments ---- */
 
 static bool is_placeholder(const struct json_member *m, uint64_t *number)
@@ -143,7 +150,7 @@ static enum err join_value(const struct json_member *m, const struct str *binari
     *deeper = false;
     if (is_placeholder(m, &number)) {
         if (number >= count)
-            return ERR_SYNTAX;
+            return ERR_BAD_MESSAGE;
         buf_putc(out, '"');
         (void)base64_append(out, binaries[number].p, binaries[number].n);
         buf_putc(out, '"');
@@ -174,12 +181,10 @@ static void join_key(struct join_level *l, const struct json_member *m, struct b
     buf_puts(out, "\":");
 }
 
-enum err spaces_join(struct str arg, const struct str *binaries, size_t count, struct buf *out)
+static enum err join(struct str arg, const struct str *binaries, size_t count, struct buf *out)
 {
     struct join_level levels[JOIN_DEPTH];
     size_t depth = 1;
-    if (!arg.n || arg.p[0] != '{')
-        return ERR_SYNTAX;
     join_open(&levels[0], arg, out);
     while (depth) {
         struct join_level *l = &levels[depth - 1];
@@ -191,14 +196,22 @@ enum err spaces_join(struct str arg, const struct str *binaries, size_t count, s
             continue;
         }
         join_key(l, &m, out);
-        if (join_value(&m, binaries, count, out, &deeper))
-            return ERR_SYNTAX;
-        if (deeper && depth == JOIN_DEPTH)
-            return ERR_SYNTAX;
+        enum err e = join_value(&m, binaries, count, out, &deeper);
+        if (e || (deeper && depth == JOIN_DEPTH))
+            return ERR_BAD_MESSAGE;
         if (deeper)
             join_open(&levels[depth++], m.value, out);
     }
     return out->failed;
+}
+
+enum err spaces_join(struct native_decoder *d, struct str arg, const struct str *binaries,
+                     size_t count, struct buf *out)
+{
+    if (!arg.n || arg.p[0] != '{')
+        return native_refuse(d, ERR_BAD_MESSAGE, "a message must be an object");
+    enum err e = join(arg, binaries, count, out);
+    return e ? native_refuse(d, e, "its binary attachments cannot be put in their places") : OK;
 }
 
 /* ---- to an app ---- */

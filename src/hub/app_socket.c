@@ -56,16 +56,14 @@ static void send_error(struct app_socket *s, enum err e)
         conn_close(&s->conn, 1007, STR("not JSON"));
 }
 
-/* The message's token goes before the handshake's. */
-static void add_token(const struct app_socket *s, const struct app_register *reg, struct event *e)
+void app_token_read(struct hub *h, struct str token, struct event *e)
 {
-    struct str token = reg->token.n ? reg->token : str_of(s->bearer);
     struct token_parts parts;
     e->token_state = TOKEN_ABSENT;
     if (!token.n)
         return;
     e->token_state = TOKEN_INVALID;
-    if (token_verify(app_sign_key(s->conn.hub->app)->public_key, token, &parts))
+    if (token_verify(app_sign_key(h->app)->public_key, token, &parts))
         return;
     e->token_state = TOKEN_SIGNED;
     e->claims = (struct token_claims){.space_id = parts.space_id,
@@ -94,8 +92,8 @@ static void on_message(void *owner, struct websocket *w, enum ws_opcode opcode, 
                       .conn = s->conn.number,
                       .app_msg = &m,
                       .address = websocket_address(w)};
-    if (m.kind == APP_MSG_REGISTER)
-        add_token(s, &m.reg, &e);
+    if (m.kind == APP_MSG_REGISTER) /* its own token goes before the handshake's */
+        app_token_read(h, m.reg.token.n ? m.reg.token : str_of(s->bearer), &e);
     hub_event(h, &e);
 }
 

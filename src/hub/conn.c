@@ -1,6 +1,7 @@
 #include "hub/conn.h"
 
 #include "base/log.h"
+#include "hub/spaces_app.h"
 #include "hub/state.h"
 
 #define SUBPROTOCOL "spacerelay.v1"
@@ -32,13 +33,18 @@ bool conn_accept(struct conn *c, struct hub *h, enum conn_kind kind, struct exch
     struct websocket *socket = websocket_accept(x, config);
     if (!socket)
         return false;
+    conn_enter(c, h, kind);
+    c->socket = socket;
+    return true;
+}
+
+void conn_enter(struct conn *c, struct hub *h, enum conn_kind kind)
+{
     c->number = ++h->last_number;
     c->kind = kind;
     c->hub = h;
-    c->socket = socket;
     HASH_ADD(hh, h->conns, number, sizeof c->number, c);
     h->conn_count[kind]++;
-    return true;
 }
 
 void conn_forget(struct conn *c)
@@ -59,6 +65,10 @@ void conn_close(struct conn *c, uint16_t code, struct str reason)
 {
     if (c->closing)
         return;
+    if (c->kind == CONN_SPACES_APP) {
+        spaces_app_close(c, code);
+        return;
+    }
     c->closing = true;
     websocket_close(c->socket, code, reason);
 }

@@ -2,12 +2,17 @@
 
 #include "hub/app_socket.h"
 #include "hub/client_socket.h"
+#include "hub/spaces_app.h"
 
 static void app_send(struct hub *h, const struct effect *e)
 {
     struct conn *c = conn_find(h, e->conn);
-    if (c && c->kind == CONN_APP && !c->closing)
+    if (!c || c->closing)
+        return;
+    if (c->kind == CONN_APP)
         app_socket_send(c, &e->app_out);
+    else if (c->kind == CONN_SPACES_APP)
+        spaces_app_send(c, &e->app_out);
 }
 
 static void client_send(struct hub *h, const struct effect *e)

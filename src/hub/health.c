@@ -53,6 +53,7 @@ static void write_own(struct buf *b, const struct hub *h)
     metric(b, "connections", "Open connections", s.connections);
     metric(b, "sockets", "Open WebSockets", s.sockets);
     metric(b, "app_sockets", "Open WebSockets of apps", h->conn_count[CONN_APP]);
+    metric(b, "spaces_apps", "Socket.IO connections of apps", h->conn_count[CONN_SPACES_APP]);
     metric(b, "client_sockets", "Open WebSockets of people", h->conn_count[CONN_CLIENT]);
     metric(b, "exchanges", "HTTP requests under way", s.exchanges);
     metric(b, "pages_busy", "Page requests at the web threads", s.inner_busy);

@@ -10,6 +10,7 @@
 #include "hub/loop.h"
 #include "hub/notify.h"
 #include "hub/routes.h"
+#include "hub/spaces_app.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -160,6 +161,7 @@ enum err hub_new(struct hub **out, const struct hub_config *config, struct buf *
     native_init(&h->decoder, h->limits);
     buf_init(&h->scratch, SCRATCH_BYTES);
     list_init(&h->asks);
+    h->spaces_apps = spaces_apps_new(h);
     h->topics = topics_new(h->limits, client_socket_output);
     h->poll = trigger_timer(base, on_poll, h);
     enum err e = open_all(h, config, why);
@@ -180,7 +182,7 @@ static void free_conns(struct hub *h)
         conn_forget(c);
         if (c->kind == CONN_APP)
             app_socket_free(c);
-        else
+        else if (c->kind == CONN_CLIENT)
             client_socket_free(c);
     }
 }
@@ -201,6 +203,7 @@ void hub_free(struct hub *h)
     h->phase = HUB_LEAVES; /* what closes now is no news to the core */
     app_set_sink(h->app, no_sink, NULL);
     edge_free(h->edge);
+    spaces_apps_free(h->spaces_apps);
     free_conns(h);
     asks_release(h);
     control_free(h->control);

@@ -93,6 +93,11 @@ void trigger_after(struct trigger *t, uint64_t ms)
     event_add(t->event, &tv);
 }
 
+void trigger_stop(struct trigger *t)
+{
+    event_del(t->event);
+}
+
 void trigger_soon(struct trigger *t)
 {
     event_active(t->event, EV_TIMEOUT, 1);

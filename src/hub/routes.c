@@ -5,6 +5,8 @@
 #include "hub/client_socket.h"
 #include "hub/health.h"
 #include "hub/old_http.h"
+#include "hub/socketio.h"
+#include "hub/spaces_app.h"
 
 #define SESSION_COOKIE "session"
 #define ORIGIN_BYTES   1024
@@ -52,6 +54,12 @@ static const struct route *route_find(struct str path)
             return &routes[i];
     }
     return NULL;
+}
+
+/* Socket.IO judges methods, origins and sessions itself; cookies mean nothing there. */
+static bool is_spaces(struct str path)
+{
+    return str_eq(path, STR(SPACES_PATH)) || str_eq(path, STR("/socket.io"));
 }
 
 /* ---- rules for every request ---- */
@@ -115,6 +123,8 @@ static enum edge_route on_route(void *ctx, struct exchange *x, uint64_t *max_bod
     struct hub *h = ctx;
     const struct http_head *head = exchange_head(x);
     const struct route *route = route_find(head->path);
+    if (is_spaces(head->path) && !app_needs_setup(h->app))
+        return sio_route(spaces_apps_server(h->spaces_apps), x, max_body);
     if (!changes_nothing(head->method) && from_other_site(x)) {
         exchange_error(x, ERR_FORBIDDEN, "This request comes from another site", 0);
         return EDGE_DONE;
@@ -136,12 +146,29 @@ static enum edge_route on_route(void *ctx, struct exchange *x, uint64_t *max_bod
 
 static void on_answer(void *ctx, struct exchange *x)
 {
-    route_find(exchange_head(x)->path)->answer(ctx, x);
+    struct hub *h = ctx;
+    if (is_spaces(exchange_head(x)->path))
+        sio_answer(spaces_apps_server(h->spaces_apps), x);
+    else
+        route_find(exchange_head(x)->path)->answer(ctx, x);
+}
+
+static void on_socket(void *ctx, struct exchange *x)
+{
+    struct hub *h = ctx;
+    if (is_spaces(exchange_head(x)->path))
+        sio_upgrade(spaces_apps_server(h->spaces_apps), x);
+    else
+        on_answer(ctx, x);
 }
 
 static void on_abandoned(void *ctx, struct exchange *x)
 {
-    (void)ctx;
+    struct hub *h = ctx;
+    if (is_spaces(exchange_head(x)->path)) {
+        sio_abandoned(spaces_apps_server(h->spaces_apps), x);
+        return;
+    }
     const struct route *route = route_find(exchange_head(x)->path);
     if (route->abandoned)
         route->abandoned(x);
@@ -157,7 +184,7 @@ struct edge_handler routes_handler(struct hub *h)
     return (struct edge_handler){.ctx = h,
                                  .route = on_route,
                                  .answer = on_answer,
-                                 .socket = on_answer,
+                                 .socket = on_socket,
                                  .abandoned = on_abandoned,
                                  .identify = on_identify};
 }

@@ -148,14 +148,16 @@ static void attachments_are_put_in_their_places(void **state)
     (void)state;
     const struct str two[] = {{"\x00\xff", 2}, {"abc", 3}};
     struct buf b = BUF_INIT(1000);
-    assert_int_equal(spaces_join(STR("{\"a\\\"\":[{\"_placeholder\":true,\"num\":1},1.50,{}],"
+    assert_int_equal(spaces_join(&decoder,
+                                 STR("{\"a\\\"\":[{\"_placeholder\":true,\"num\":1},1.50,{}],"
                                      "\"b\":{\"num\":0,\"_placeholder\":true}, \"c\":[]}"),
                                  two, 2, &b),
                      OK);
     assert_str(buf_str(&b), "{\"a\\\"\":[\"YWJj\",1.50,{}],\"b\":\"AP8=\",\"c\":[]}");
     buf_clear(&b);
-    assert_int_equal(spaces_join(STR("{\"a\":{\"_placeholder\":true,\"num\":2}}"), two, 2, &b),
-                     ERR_SYNTAX);
+    assert_int_equal(
+        spaces_join(&decoder, STR("{\"a\":{\"_placeholder\":true,\"num\":2}}"), two, 2, &b),
+        ERR_BAD_MESSAGE);
     buf_release(&b);
 }
 

@@ -31,7 +31,7 @@ def apps(r):
 def old_space(r, legacy=True, **form):
     """As an admin's script makes one."""
     name = f"old {next(numbers)}"
-    form = {"name": name, "card_type": "websockets", "ws_enable_prompt": "on", **form}
+    form = {"name": name, "card_type": "websockets", "ws_enable_prompt": "on", "ws_enable_audio": "on", **form}
     if legacy:
         form["ws_legacy_registration"] = "on"
     answer = r.admin.post("/admin/space/add", **form)
