@@ -14,7 +14,4 @@ void client_socket_close_person(struct hub *h, int64_t user_key, int64_t session
                                 struct str reason);
 void client_socket_free(struct conn *c); /* its socket is gone */
 
-/* The topics' way out. */
-extern const struct topic_output client_socket_output;
-
 #endif

@@ -22,10 +22,7 @@
 
 struct topics;
 
-struct watcher {
-    struct list watches; /* private */
-    size_t count;        /* of topics */
-};
+struct watcher;
 
 /* Called from within topics_publish and topics_replay; must not call topics_ functions in turn. */
 struct topic_output {
@@ -36,12 +33,18 @@ struct topic_output {
     void (*lost)(struct watcher *w);
 };
 
+struct watcher {
+    const struct topic_output *output;
+    struct list watches; /* private */
+    size_t count;        /* of topics */
+};
+
 /* limits are borrowed and read at each use. */
-struct topics *topics_new(const struct limits *limits, struct topic_output output);
+struct topics *topics_new(const struct limits *limits);
 void topics_free(struct topics *t); /* watchers must have left; NULL is fine */
 size_t topics_count(const struct topics *t);
 
-void watcher_init(struct watcher *w);
+void watcher_init(struct watcher *w, const struct topic_output *output);
 bool watcher_watches(const struct watcher *w, struct topic_id id);
 
 /* What the watcher says it has seen. */

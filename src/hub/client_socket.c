@@ -97,7 +97,7 @@ static void send_lost(struct watcher *w)
     conn_close(conn_of(w), 4008, STR("an event was lost"));
 }
 
-const struct topic_output client_socket_output = {.send = send_frame, .lost = send_lost};
+static const struct topic_output output = {.send = send_frame, .lost = send_lost};
 
 static void send_out(struct client_socket *s, const struct client_out *m)
 {
@@ -308,7 +308,7 @@ void client_socket_open(struct hub *h, struct exchange *x)
                                       .message_bytes = h->limits->client_message_bytes,
                                       .unsent_bytes = h->limits->client_unsent_bytes};
     s->who = who;
-    watcher_init(&s->watcher);
+    watcher_init(&s->watcher, &output);
     pending_init(&s->pending);
     if (!conn_accept(&s->conn, h, CONN_CLIENT, x, &config)) {
         client_socket_free(&s->conn);

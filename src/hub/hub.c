@@ -162,7 +162,7 @@ enum err hub_new(struct hub **out, const struct hub_config *config, struct buf *
     buf_init(&h->scratch, SCRATCH_BYTES);
     list_init(&h->asks);
     h->spaces_apps = spaces_apps_new(h);
-    h->topics = topics_new(h->limits, client_socket_output);
+    h->topics = topics_new(h->limits);
     h->poll = trigger_timer(base, on_poll, h);
     enum err e = open_all(h, config, why);
     if (e) {

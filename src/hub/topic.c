@@ -46,7 +46,6 @@ struct watch {
 
 struct topics {
     const struct limits *limits;
-    struct topic_output output;
     struct topic *table;
     struct list idle; /* longest first */
     uint64_t idle_bytes;
@@ -157,10 +156,10 @@ static void topic_free(struct topics *t, struct topic *topic)
     free(topic);
 }
 
-struct topics *topics_new(const struct limits *limits, struct topic_output output)
+struct topics *topics_new(const struct limits *limits)
 {
     struct topics *t = xcalloc(1, sizeof *t);
-    *t = (struct topics){.limits = limits, .output = output};
+    *t = (struct topics){.limits = limits};
     list_init(&t->idle);
     buf_init(&t->scratch, TOPIC_EVENT_BYTES);
     return t;
@@ -203,8 +202,9 @@ static void trim_idle(struct topics *t)
 
 /* ---- watching ---- */
 
-void watcher_init(struct watcher *w)
+void watcher_init(struct watcher *w, const struct topic_output *output)
 {
+    w->output = output;
     list_init(&w->watches);
     w->count = 0;
 }
@@ -287,7 +287,7 @@ void topics_replay(struct topics *t, struct topic_id id, struct watcher *w, uint
     struct topic *topic = topic_find(t, id);
     assert(topic && seq <= topic->seq && topic->seq - seq <= topic->ring.count);
     for (size_t i = topic->ring.count - (size_t)(topic->seq - seq); i < topic->ring.count; i++)
-        t->output.send(w, *ring_at(&topic->ring, i), false);
+        w->output->send(w, *ring_at(&topic->ring, i), false);
 }
 
 bool topics_unwatch(struct topics *t, struct topic_id id, struct watcher *w, uint64_t mono_ms)
@@ -335,14 +335,18 @@ void topics_publish(struct topics *t, struct topic_id id, const struct topic_eve
         log_error("hub", "an event could not be made: its watchers have to come back");
         ring_clear(&topic->ring);
         weigh(t, topic);
-        LIST_EACH (&topic->watches, it)
-            t->output.lost(CONTAINER_OF(it, struct watch, in_topic)->watcher);
+        LIST_EACH (&topic->watches, it) {
+            struct watcher *w = CONTAINER_OF(it, struct watch, in_topic)->watcher;
+            w->output->lost(w);
+        }
         return;
     }
     ring_push(&topic->ring, frame, t->limits);
     bool crowd = topic->watch_count > TOPIC_CROWD;
-    LIST_EACH (&topic->watches, it)
-        t->output.send(CONTAINER_OF(it, struct watch, in_topic)->watcher, frame, crowd);
+    LIST_EACH (&topic->watches, it) {
+        struct watcher *w = CONTAINER_OF(it, struct watch, in_topic)->watcher;
+        w->output->send(w, frame, crowd);
+    }
     bytes_unref(frame);
     weigh(t, topic);
     trim_idle(t);

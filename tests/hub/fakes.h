@@ -298,7 +298,7 @@ void hub_command(struct hub *h, struct command *cmd, app_answered *answered, voi
 
 /* ---- between ---- */
 
-static inline void hub_fake_init(struct hub *h, struct app *a, struct topic_output output)
+static inline void hub_fake_init(struct hub *h, struct app *a)
 {
     static const uint8_t seed[32] = {7};
     *a =
@@ -311,7 +311,7 @@ static inline void hub_fake_init(struct hub *h, struct app *a, struct topic_outp
     native_init(&h->decoder, h->limits);
     buf_init(&h->scratch, 1 << 20);
     list_init(&h->asks);
-    h->topics = topics_new(h->limits, output);
+    h->topics = topics_new(h->limits);
 }
 
 static inline void hub_fake_release(struct hub *h)

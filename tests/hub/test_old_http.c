@@ -24,7 +24,7 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    hub_fake_init(&f->hub, &f->app, client_socket_output);
+    hub_fake_init(&f->hub, &f->app);
     f->edge = routes_handler(&f->hub);
     f->app.command.kind = CMD__MAX; /* none yet */
     *state = f;

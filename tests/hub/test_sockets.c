@@ -22,7 +22,7 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    hub_fake_init(&f->hub, &f->app, client_socket_output);
+    hub_fake_init(&f->hub, &f->app);
     *state = f;
     return 0;
 }

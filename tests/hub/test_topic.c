@@ -39,6 +39,8 @@ static void on_lost(struct watcher *w)
     reader_of(w)->lost++;
 }
 
+static const struct topic_output OUTPUT = {.send = on_send, .lost = on_lost};
+
 struct fixture {
     struct limits limits;
     struct topics *topics;
@@ -49,9 +51,9 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     limits_default(&f->limits);
-    f->topics = topics_new(&f->limits, (struct topic_output){.send = on_send, .lost = on_lost});
-    watcher_init(&f->a.watcher);
-    watcher_init(&f->b.watcher);
+    f->topics = topics_new(&f->limits);
+    watcher_init(&f->a.watcher, &OUTPUT);
+    watcher_init(&f->b.watcher, &OUTPUT);
     *state = f;
     return 0;
 }
