@@ -6,6 +6,8 @@
 #include "hub/ask.h"
 #include "hub/health.h"
 #include "hub/loop.h"
+#include "hub/socketio.h"
+#include "hub/spaces_app.h"
 #include "hub/state.h"
 
 #include <setjmp.h>
@@ -154,6 +156,57 @@ const char *websocket_address(const struct websocket *w)
 {
     (void)w;
     return "192.0.2.7";
+}
+
+/* ---- Socket.IO: nobody speaks it here ---- */
+
+struct sio_server *spaces_apps_server(struct spaces_apps *all)
+{
+    (void)all;
+    return NULL;
+}
+
+void spaces_app_send(struct conn *c, const struct app_out *m)
+{
+    (void)c;
+    (void)m;
+    fail();
+}
+
+void spaces_app_close(struct conn *c, uint16_t code)
+{
+    (void)c;
+    (void)code;
+    fail();
+}
+
+enum edge_route sio_route(struct sio_server *sv, struct exchange *x, uint64_t *max_body)
+{
+    (void)sv;
+    (void)x;
+    (void)max_body;
+    return EDGE_HERE;
+}
+
+void sio_answer(struct sio_server *sv, struct exchange *x)
+{
+    (void)sv;
+    (void)x;
+    fail();
+}
+
+void sio_upgrade(struct sio_server *sv, struct exchange *x)
+{
+    (void)sv;
+    (void)x;
+    fail();
+}
+
+void sio_abandoned(struct sio_server *sv, struct exchange *x)
+{
+    (void)sv;
+    (void)x;
+    fail();
 }
 
 static inline void websocket_say(struct websocket *w, const char *text)
