@@ -194,9 +194,12 @@ class Tab(Socket):
 
     def state(self, request_id):
         state = self.watch(request_id)
+        self.unwatch(request_id)
+        return state
+
+    def unwatch(self, request_id):
         self.send("unsubscribe", topic=f"request:{request_id}")
         self.wait_type("unsubscribed")
-        return state
 
 
 class App(Socket):
