@@ -311,8 +311,8 @@ def test_no_start_in_a_folder_that_cannot_be_written(stopped, error):
 
 
 def test_no_start_on_a_database_that_can_only_be_read(stopped):
-    """The lock is the first file that is opened for writing, the database the second."""
-    with stopped.fault(OPEN, READ_ONLY, first=2):
+    """The lock is tried twice, for it may be there already; the database is the next that is opened for writing."""
+    with stopped.fault(OPEN, READ_ONLY, first=3):
         start_fails(stopped, "relay.db", os.strerror(READ_ONLY), env={**os.environ, **stopped.environment})
 
 
