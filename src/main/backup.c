@@ -8,7 +8,10 @@
 #include "main/files.h"
 #include "store/backup.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define WHY_BYTES  4096
@@ -69,6 +72,18 @@ static int make(struct backup *b, struct client *c)
     return status;
 }
 
+/* Asked first: the copy of a large database takes a while. */
+static bool can_write_at(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = slash ? str_dup(str_slice(path, (size_t)(slash - path) + 1)) : str_dup(STR("."));
+    bool can = access(dir, W_OK | X_OK) == 0;
+    if (!can)
+        complain("cannot write in %s: %s", dir, strerror(errno));
+    free(dir);
+    return can;
+}
+
 int backup(const struct options *o)
 {
     struct backup b = {.options = o,
@@ -80,6 +95,8 @@ int backup(const struct options *o)
         complain("%s is there already; --force replaces it", o->arg);
         return STATUS_FAILED;
     }
+    if (!can_write_at(o->arg))
+        return STATUS_FAILED;
     struct client *c = open_data(o, false);
     int status = c ? make(&b, c) : STATUS_FAILED;
     client_close(c);

@@ -159,7 +159,7 @@ static int dispatch(char *const *args)
 {
     const char *group = args[0], *action = group ? args[1] : NULL;
     if (!group)
-        return wrong("which command?", NULL, "");
+        return wrong("a command is missing", NULL, "");
     if (strcmp(group, "--version") == 0)
         return print_version();
     if (strcmp(group, "--help") == 0)
@@ -173,7 +173,7 @@ static int dispatch(char *const *args)
         return print_help(NULL, group);
     if (action && strcmp(action, "--version") == 0)
         return print_version();
-    return wrong(action ? "there is no action" : "which action?", action, group);
+    return wrong(action ? "there is no action" : "an action is missing", action, group);
 }
 
 int main(int argc, char **argv)

@@ -64,10 +64,10 @@ def test_version_goes_to_stdout(words):
 
 
 @pytest.mark.parametrize("line, says", [
-    ("", "which command?"),
+    ("", "a command is missing"),
     ("fly", "there is no command fly"),
     ("--fly", "there is no option --fly"),
-    ("user", "which action?"),
+    ("user", "an action is missing"),
     ("user fly", "there is no action fly"),
     ("user list --fly", "there is no option --fly"),
     ("user list --admin", "there is no option --admin"),
