@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-from relay import Relay
+from relay import PASSWORD, PATIENCE, Relay
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -28,8 +28,12 @@ def test_what_reliability_names_is_there():
     assert named == parts
 
 
+def python_of(section):
+    return re.search(rf"^## {section}\n.+?```python\n(.+?)```", README, re.S | re.M).group(1)
+
+
 def test_the_python_app_of_20_lines_serves_a_request():
-    example = re.search(r"```python\n(.+?)```", README, re.S).group(1)
+    example = python_of("An app in 20 lines")
     relay = Relay()
     try:
         space, tab = relay.space(), relay.admin.tab()
@@ -42,5 +46,25 @@ def test_the_python_app_of_20_lines_serves_a_request():
         finally:
             app.kill()
             app.communicate()
+    finally:
+        relay.leave()
+
+
+def test_the_script_of_those_who_come_from_flask_runs():
+    example = python_of("For those who come from Flask")
+    relay = Relay()
+    try:
+        space = relay.space()
+        relay.admin, relay.ann
+        app = space.app()
+        environment = {**os.environ, "SITE": relay.url, "SPACE_ID": space.id, "PASSWORD": PASSWORD}
+        script = subprocess.Popen([sys.executable, "-c", example], env=environment, stdout=subprocess.PIPE, text=True)
+        try:
+            app.result(app.take(), {"text_output": "world"})
+            assert script.communicate(timeout=PATIENCE)[0] == "completed {'text_output': 'world'}\n"
+            assert script.returncode == 0
+        finally:
+            script.kill()
+            script.wait()
     finally:
         relay.leave()
