@@ -19,6 +19,7 @@ struct websocket_config {
     void (*closed)(void *owner, bool clean, uint16_t code);
     void *owner;
     struct str subprotocol; /* "" = none is named */
+    bool own_heartbeat;     /* the owner pings: we do so only twice ping_timeout_ms later */
     size_t message_bytes;   /* 1009 past it */
     size_t unsent_bytes;    /* 4008 past it; reading stops while a quarter of it is unsent */
 };

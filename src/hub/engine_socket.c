@@ -141,6 +141,7 @@ static struct engine_link *accept_link(struct engine *e, struct exchange *x)
     struct websocket_config config = {.message = on_message,
                                       .closed = on_closed,
                                       .owner = l,
+                                      .own_heartbeat = true,
                                       .message_bytes = (size_t)limits->sio_message_bytes,
                                       .unsent_bytes = (size_t)limits->app_unsent_bytes};
     l->engine = e;

@@ -33,6 +33,13 @@ static const struct limits *limits_of(const struct websocket *w)
     return w->conn->edge->config.limits;
 }
 
+/* A peer that says nothing for so long is pinged. */
+static uint64_t silence_ms(const struct websocket *w)
+{
+    const struct limits *l = limits_of(w);
+    return l->ping_every_ms + (w->config.own_heartbeat ? 2 * l->ping_timeout_ms : 0);
+}
+
 /* ---- output ---- */
 
 static void send_close(struct websocket *w, uint16_t code, struct str reason)
@@ -276,7 +283,7 @@ void websocket_data(struct websocket *w, struct str in)
     size_t n = in.n;
     w->heard_ms = now;
     if (w->pinged_ms)
-        set_timer(w, now + limits_of(w)->ping_every_ms);
+        set_timer(w, now + silence_ms(w));
     w->pinged_ms = 0;
     if (!c->in.len)
         take(w, &in);
@@ -327,7 +334,7 @@ static bool alive(struct websocket *w, uint64_t now)
 {
     const struct limits *l = limits_of(w);
     if (!w->pinged_ms) {
-        if (now >= w->heard_ms + l->ping_every_ms)
+        if (now >= w->heard_ms + silence_ms(w))
             ping(w, now);
         return true;
     }
@@ -337,7 +344,7 @@ static bool alive(struct websocket *w, uint64_t now)
 static void set_next(struct websocket *w)
 {
     const struct limits *l = limits_of(w);
-    set_timer(w, w->pinged_ms ? w->pinged_ms + l->ping_timeout_ms : w->heard_ms + l->ping_every_ms);
+    set_timer(w, w->pinged_ms ? w->pinged_ms + l->ping_timeout_ms : w->heard_ms + silence_ms(w));
     if (w->under_way && !w->conn->stream.paused) /* otherwise it is not the peer who is slow */
         set_timer(w, pace_due(&w->pace, l, l->message_idle_ms));
 }
