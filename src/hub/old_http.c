@@ -28,8 +28,10 @@ static struct asker asker_of(struct hub *h, const struct exchange *x)
     a.known = routes_identify(h, x, &a.who);
     if (!http_cookie(head, STR(LANGUAGE_COOKIE), &cookie))
         cookie = STR("");
-    a.language =
-        language_choose(str_of(a.who.language), cookie, http_field(head, STR("Accept-Language")));
+    /* Without the field it is a script: it compares Chinese words, whatever its owner's account has
+     * chosen for pages. */
+    const struct str *accept = http_field(head, STR("Accept-Language"));
+    a.language = language_choose(accept ? str_of(a.who.language) : STR(""), cookie, accept);
     return a;
 }
 

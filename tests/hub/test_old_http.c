@@ -157,8 +157,10 @@ static void the_language_is_the_persons_else_the_browsers(void **state)
                      cases[i].chinese ? "{\"error\":\"未登录\"}" : "{\"error\":\"Not logged in\"}");
     }
     (void)str_copy(f->app.person.language, sizeof f->app.person.language, STR("en"));
-    ask(f, SUBMIT LOGIN, "");
+    ask(f, SUBMIT LOGIN "Accept-Language: zh\r\n", "");
     assert_reply(f, 400, "{\"error\":\"A prompt or an audio_url is needed\"}");
+    ask(f, SUBMIT LOGIN, ""); /* a script, whatever its owner has chosen for pages */
+    assert_reply(f, 400, "{\"error\":\"请输入提示词或音频地址\"}");
 }
 
 static void only_who_is_logged_in_may_send_more_than_a_page_takes(void **state)

@@ -268,6 +268,17 @@ def test_post_websockets_submit_404_for_an_unknown_space(user, headers, words, w
     assert error(user.submit(wrong, prompt="p")) == (404, {"error": words})
 
 
+def test_a_language_chosen_for_pages_does_not_change_what_a_script_compares(r, admin):
+    """The switch in a page's foot writes to the account; the owner's scripts send no Accept-Language all the same."""
+    _, space_id = admin.add_space()
+    person = r.person(f"chooser{next(numbers)}")
+    assert person.post("/language", language="en", back="/").status_code == 302
+    script, chosen = Script(r).borrow(person), Script(r, CHINESE).borrow(person)
+    script.session.cookies.pop("lang")
+    assert error(script.submit(space_id, prompt="p")) == (503, {"error": "远程应用未连接"})
+    assert error(chosen.submit(space_id, prompt="p")) == (503, {"error": "Remote app not connected"})
+
+
 @pytest.mark.parametrize("headers,words", [(None, "远程应用未连接"), (ENGLISH, "Remote app not connected")])
 def test_post_websockets_submit_503_when_disconnected(admin, user, headers, words):
     _, space_id = admin.add_space()
