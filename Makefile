@@ -144,6 +144,7 @@ tests/bench/node_modules: tests/bench/package-lock.json
 FORMATTED := $(shell find src include tools tests -name '*.[ch]' | LC_ALL=C sort)
 check: deps-check
 	$(Q)python3 tools/check.py
+	$(Q)/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/program/test_catalogues.py
 	$(Q)for h in $$(find include tools -name '*.h'); do \
 	    $(CC) $(CPPFLAGS) -std=c17 -Wall -Wextra -Werror -fsyntax-only -include $$h -x c /dev/null || exit 1; done
 	@echo "headers compile alone"
