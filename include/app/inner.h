@@ -11,6 +11,7 @@
 #define INNER_KEY     "X-Relay-User-Key" /* user_key */
 #define INNER_ROLE    "X-Relay-Role"     /* "admin" or "user" */
 #define INNER_SESSION "X-Relay-Session"  /* session_key */
+#define INNER_SCOPES  "X-Relay-Scopes"   /* a number: SCOPE_ bits */
 #define INNER_LANG    "X-Relay-Language" /* the account's choice; absent = follow the browser */
 
 #endif

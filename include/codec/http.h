@@ -81,6 +81,9 @@ size_t http_field_count(const struct http_head *h, struct str name);
 bool http_field_has_token(const struct http_head *h, struct str name, struct str token);
 /* The value of one cookie over all Cookie fields; false when absent. The first one wins. */
 bool http_cookie(const struct http_head *h, struct str name, struct str *value);
+/* The token of Authorization's scheme Bearer (RFC 6750); false when no such field has that scheme.
+ * "" when there is no token, or more than one field: nobody can tell which is meant. */
+bool http_bearer(const struct http_head *h, struct str *token);
 
 /* A body under way. */
 struct http_body {

@@ -98,5 +98,7 @@ void exchange_stream_end(struct exchange *x);                    /* x is gone af
 
 /* {"error":{"code","message"}} with the status of e, Retry-After when retry_after_ms. */
 void exchange_error(struct exchange *x, enum err e, const char *message, uint64_t retry_after_ms);
+/* The same with complete lines for the head. */
+void exchange_error_with(struct exchange *x, enum err e, const char *message, struct str headers);
 
 #endif

@@ -57,6 +57,31 @@ bool http_cookie(const struct http_head *h, struct str name, struct str *value)
     return false;
 }
 
+/* What follows the scheme and its blanks; false when it is another one. */
+static bool bearer_in(struct str value, struct str *token)
+{
+    static const char scheme[] = "Bearer";
+    size_t n = sizeof scheme - 1;
+    if (!str_eq_nocase(str_start(value, n), str_of(scheme)))
+        return false;
+    *token = str_trim(str_slice(value.p + n, value.n - n));
+    return value.n == n || value.p[n] == ' ' || value.p[n] == '\t';
+}
+
+bool http_bearer(const struct http_head *h, struct str *token)
+{
+    size_t count = http_field_count(h, STR("Authorization"));
+    for (size_t i = 0; i < h->field_count; i++) {
+        struct str found;
+        if (!str_eq_nocase(h->fields[i].name, STR("Authorization")) ||
+            !bearer_in(h->fields[i].value, &found))
+            continue;
+        *token = count == 1 ? found : STR("");
+        return true;
+    }
+    return false;
+}
+
 static const struct {
     unsigned status;
     const char *reason;

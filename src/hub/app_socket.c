@@ -117,14 +117,11 @@ static void on_register_late(void *ctx)
     conn_close(&s->conn, 4001, STR("no register came"));
 }
 
-/* The text after "Bearer " in Authorization; NULL when there is none. */
+/* Heap; NULL when there is none. */
 static char *bearer_of(const struct http_head *head)
 {
-    const struct str *field = http_field(head, STR("Authorization"));
-    struct str scheme, token;
-    if (!field || !str_split(*field, ' ', &scheme, &token) || !str_eq_nocase(scheme, STR("Bearer")))
-        return NULL;
-    return str_dup(str_trim(token));
+    struct str token;
+    return http_bearer(head, &token) ? str_dup(token) : NULL;
 }
 
 void app_socket_open(struct hub *h, struct exchange *x)

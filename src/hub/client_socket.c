@@ -4,9 +4,12 @@
 #include "base/log.h"
 #include "hub/client_pending.h"
 #include "hub/routes.h"
+#include "hub/scopes.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+
+#define WHY_BYTES 200
 
 /* Somebody with open sockets. */
 struct person {
@@ -221,6 +224,26 @@ static void (*const take[CLIENT_MSG__MAX])(struct client_socket *, const struct 
     [CLIENT_MSG_CANCEL] = tell_core,
 };
 
+/* False: it has been answered. */
+static bool has_scope(struct client_socket *s, const struct client_msg *m)
+{
+    struct buf why = BUF_INIT(WHY_BYTES);
+    uint32_t scope = scope_of_message(m);
+    /* Whether somebody is an admin at this moment, the core knows. */
+    bool has = (s->who.scopes & scope) == scope || scope_admits(&s->who, scope, &why);
+    if (!has)
+        send_out(s, &(struct client_out){.kind = CLIENT_OUT_ERROR,
+                                         .topic = m->topic,
+                                         .topic_text = m->topic_text,
+                                         .ref = m->ref,
+                                         .has_request_id = m->kind == CLIENT_MSG_CANCEL,
+                                         .request_id = m->request_id,
+                                         .code = ERR_FORBIDDEN,
+                                         .message = buf_str(&why)});
+    buf_release(&why);
+    return has;
+}
+
 static void send_error(struct client_socket *s, enum err e)
 {
     const struct native_decoder *d = &s->conn.hub->decoder;
@@ -248,7 +271,7 @@ static void on_message(void *owner, struct websocket *w, enum ws_opcode opcode, 
     enum err e = native_decode_client(&s->conn.hub->decoder, data, &m);
     if (e)
         send_error(s, e);
-    else
+    else if (has_scope(s, &m))
         take[m.kind](s, &m);
 }
 
@@ -283,8 +306,10 @@ static bool admit(struct hub *h, struct exchange *x, struct identity *who)
         exchange_error(x, ERR_UNAUTHORIZED, err_message(ERR_UNAUTHORIZED), 0);
         return false;
     }
-    /* Browsers send the cookie whoever asks: without this any site could speak as its visitor. */
-    if (!routes_origin_is_ours(x)) {
+    /* Browsers send the cookie whoever asks: without this any site could speak as its visitor. No
+     * page can make them send a key. */
+    bool by_cookie = who->scopes & SCOPE_ACCOUNT;
+    if (by_cookie && !routes_origin_is_ours(x)) {
         exchange_error(x, ERR_FORBIDDEN, "This connection must come from a page of this site", 0);
         return false;
     }

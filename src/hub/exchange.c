@@ -229,20 +229,24 @@ void exchange_forward(struct exchange *x, unsigned status, struct str headers, s
         edge_conn_page(c, body.n);
 }
 
-void exchange_error(struct exchange *x, enum err e, const char *message, uint64_t retry_after_ms)
+void exchange_error_with(struct exchange *x, enum err e, const char *message, struct str headers)
 {
     struct buf body = BUF_INIT(64 * 1024);
-    char retry[64] = "";
     const char *text = message && message[0] ? message : err_message(e);
     buf_puts(&body, "{\"error\":{\"code\":");
     buf_json_string(&body, str_of(err_code(e)));
     buf_puts(&body, ",\"message\":");
     buf_json_string(&body, str_of(text));
     buf_puts(&body, "}}");
+    exchange_reply(x, (unsigned)err_http_status(e), "application/json", headers, buf_str(&body));
+    buf_release(&body);
+}
+
+void exchange_error(struct exchange *x, enum err e, const char *message, uint64_t retry_after_ms)
+{
+    char retry[64] = "";
     if (retry_after_ms)
         snprintf(retry, sizeof retry, "Retry-After: %llu\r\n",
                  (unsigned long long)((retry_after_ms + 999) / 1000));
-    exchange_reply(x, (unsigned)err_http_status(e), "application/json", str_of(retry),
-                   buf_str(&body));
-    buf_release(&body);
+    exchange_error_with(x, e, message, str_of(retry));
 }

@@ -69,6 +69,7 @@ static void add_identity(struct buf *b, struct exchange *x)
     add_field(b, STR(INNER_USER), str_of(who.name));
     buf_printf(b, INNER_KEY ": %lld\r\n", (long long)who.user_key);
     buf_printf(b, INNER_SESSION ": %lld\r\n", (long long)who.session_key);
+    buf_printf(b, INNER_SCOPES ": %u\r\n", (unsigned)who.scopes);
     add_field(b, STR(INNER_ROLE), who.role == ROLE_ADMIN ? STR("admin") : STR("user"));
     if (who.language[0])
         add_field(b, STR(INNER_LANG), str_of(who.language));

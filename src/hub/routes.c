@@ -5,11 +5,13 @@
 #include "hub/client_socket.h"
 #include "hub/health.h"
 #include "hub/old_http.h"
+#include "hub/scopes.h"
 #include "hub/socketio.h"
 #include "hub/spaces_app.h"
 
 #define SESSION_COOKIE "session"
 #define ORIGIN_BYTES   1024
+#define WHY_BYTES      200
 
 struct route {
     const char *path;
@@ -18,6 +20,7 @@ struct route {
     const char *allow; /* for 405 */
     bool head;         /* HEAD is taken beside GET */
     bool before_setup; /* also while there is no admin */
+    bool app_token;    /* what Authorization holds is an app's token, which the answer judges */
     enum edge_route kind;
     void (*answer)(struct hub *h, struct exchange *x);
     void (*abandoned)(struct exchange *x);
@@ -29,7 +32,7 @@ struct route {
 #define POST     .method = HTTP_POST, .allow = "Allow: POST\r\n"
 
 static const struct route routes[] = {
-    {"/ws/app", GET, .kind = EDGE_SOCKET, .answer = app_socket_open},
+    {"/ws/app", GET, .app_token = true, .kind = EDGE_SOCKET, .answer = app_socket_open},
     {"/ws/client", GET, .kind = EDGE_SOCKET, .answer = client_socket_open},
     {"/healthz", GET_HEAD, .before_setup = true, .kind = EDGE_HERE, .answer = health_live},
     {"/readyz", GET_HEAD, .before_setup = true, .kind = EDGE_HERE, .answer = health_ready},
@@ -66,11 +69,15 @@ static bool is_spaces(struct str path)
 
 bool routes_identify(struct hub *h, const struct exchange *x, struct identity *who)
 {
-    struct str cookie;
-    if (!http_cookie(exchange_head(x), STR(SESSION_COOKIE), &cookie) || !cookie.n)
+    const struct http_head *head = exchange_head(x);
+    struct str secret;
+    bool by_key = http_bearer(head, &secret);
+    if (by_key && !str_starts(secret, STR(API_KEY_PREFIX)))
         return false;
-    struct hash hash = secret_hash(cookie);
-    return app_identify(h->app, &hash, who);
+    if (!by_key && (!http_cookie(head, STR(SESSION_COOKIE), &secret) || !secret.n))
+        return false;
+    struct hash hash = secret_hash(secret);
+    return by_key ? app_identify_key(h->app, &hash, who) : app_identify(h->app, &hash, who);
 }
 
 bool routes_origin_is_ours(const struct exchange *x)
@@ -89,12 +96,50 @@ static bool changes_nothing(enum http_method m)
     return m == HTTP_GET || m == HTTP_HEAD || m == HTTP_OPTIONS;
 }
 
+static void refuse_key(struct exchange *x, uint32_t scope, const char *why)
+{
+    const char *name = scope_name(scope);
+    struct buf header = BUF_INIT(WHY_BYTES);
+    buf_puts(&header, "WWW-Authenticate: Bearer error=\"insufficient_scope\"");
+    if (*name)
+        buf_printf(&header, ", scope=\"%s\"", name);
+    buf_puts(&header, "\r\n");
+    exchange_error_with(x, ERR_FORBIDDEN, why, buf_str(&header));
+    buf_release(&header);
+}
+
+/* True when no key is shown, or one that may do this; else x has got its reply (RFC 6750 section
+ * 3.1). */
+static bool key_admits(struct hub *h, struct exchange *x)
+{
+    const struct http_head *head = exchange_head(x);
+    uint32_t scope = scope_of_request(head->method, head->path);
+    struct str token;
+    struct identity who;
+    if (!http_bearer(head, &token))
+        return true;
+    if (!routes_identify(h, x, &who)) {
+        exchange_error_with(x, ERR_UNAUTHORIZED, "There is no such API key, or it is over",
+                            STR("WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"));
+        return false;
+    }
+    struct buf why = BUF_INIT(WHY_BYTES);
+    bool admits = scope_admits(&who, scope, &why);
+    if (!admits)
+        refuse_key(x, scope, buf_cstr(&why));
+    buf_release(&why);
+    return admits;
+}
+
 /* What browsers say about where a request comes from. Programs say nothing, and send no cookie
- * unasked. */
+ * unasked; nor do browsers send a key. */
 static bool from_other_site(const struct exchange *x)
 {
     const struct http_head *head = exchange_head(x);
+    struct str token;
     const struct str *site = http_field(head, STR("Sec-Fetch-Site"));
+    if (http_bearer(head, &token))
+        return false;
     if (http_field_count(head, STR("Sec-Fetch-Site")) > 1)
         return true;
     if (site && (str_eq_nocase(*site, STR("cross-site")) || str_eq_nocase(*site, STR("same-site"))))
@@ -133,6 +178,8 @@ static enum edge_route on_route(void *ctx, struct exchange *x, uint64_t *max_bod
         refuse_before_setup(x);
         return EDGE_DONE;
     }
+    if (!(route && route->app_token) && !key_admits(h, x))
+        return EDGE_DONE;
     if (!route)
         return EDGE_PAGE;
     *max_body = route->body_max ? route->body_max(h, x) : 0;

@@ -45,11 +45,14 @@ static enum http_method parse_method(struct str name, bool *head_only)
 static void read_identity(struct page_request *p)
 {
     struct identity *who = &p->who;
+    uint64_t scopes = 0;
     (void)str_copy(who->language, sizeof who->language, field(p, INNER_LANG));
     who->role = str_eq(field(p, INNER_ROLE), STR("admin")) ? ROLE_ADMIN : ROLE_USER;
     p->logged_in = str_copy(who->name, sizeof who->name, field(p, INNER_USER)) && *who->name &&
                    !str_to_i64(field(p, INNER_KEY), 1, INT64_MAX, &who->user_key) &&
-                   !str_to_i64(field(p, INNER_SESSION), 0, INT64_MAX, &who->session_key);
+                   !str_to_i64(field(p, INNER_SESSION), 0, INT64_MAX, &who->session_key) &&
+                   !str_to_u64(field(p, INNER_SCOPES), SCOPES_ALL, &scopes);
+    who->scopes = (uint32_t)scopes;
     if (!p->logged_in)
         *who = (struct identity){0};
 }

@@ -3,7 +3,8 @@
 #include "web/page.h"
 #include "web/pages.h"
 
-enum who { ANYONE, USER, ADMIN };
+/* OWNER: a person who has logged in, not a program with their key. */
+enum who { ANYONE, USER, OWNER, ADMIN };
 
 static const struct route {
     const char *pattern;
@@ -22,11 +23,11 @@ static const struct route {
     {"/register", ANYONE, page_register, page_register_post},
     {"/logout", ANYONE, page_logout, NULL},
     {"/language", ANYONE, NULL, page_language},
-    {"/account", USER, page_account, NULL},
-    {"/account/password", USER, NULL, page_account_password},
-    {"/account/language", USER, NULL, page_account_language},
-    {"/account/session/{id}/end", USER, NULL, page_account_end},
-    {"/account/sessions/end-others", USER, NULL, page_account_end_others},
+    {"/account", OWNER, page_account, NULL},
+    {"/account/password", OWNER, NULL, page_account_password},
+    {"/account/language", OWNER, NULL, page_account_language},
+    {"/account/session/{id}/end", OWNER, NULL, page_account_end},
+    {"/account/sessions/end-others", OWNER, NULL, page_account_end_others},
 
     {"/admin", ANYONE, page_admin_slash, NULL},
     {"/admin/", ADMIN, page_admin, NULL},
@@ -84,7 +85,9 @@ static void refuse_method(struct page_request *p, const struct route *route)
 /* True when this person may see the page; else they were sent elsewhere. */
 static bool may_enter(struct page_request *p, enum who who)
 {
-    if (who == ANYONE || (who == USER && p->logged_in) || page_is_admin(p))
+    bool owner = p->logged_in && (p->who.scopes & SCOPE_ACCOUNT);
+    if (who == ANYONE || (who == USER && p->logged_in) || (who == OWNER && owner) ||
+        (who == ADMIN && page_is_admin(p)))
         return true;
     if (p->logged_in)
         page_redirect(p, 302, STR("/"));

@@ -106,10 +106,15 @@ void exchange_reply(struct exchange *x, unsigned status, const char *content_typ
     assert_true(str_copy(x->body, sizeof x->body, body));
 }
 
+void exchange_error_with(struct exchange *x, enum err e, const char *message, struct str headers)
+{
+    exchange_reply(x, (unsigned)err_http_status(e), "application/json", headers, str_of(message));
+}
+
 void exchange_error(struct exchange *x, enum err e, const char *message, uint64_t retry_after_ms)
 {
     (void)retry_after_ms;
-    exchange_reply(x, (unsigned)err_http_status(e), "application/json", STR(""), str_of(message));
+    exchange_error_with(x, e, message, STR(""));
 }
 
 struct edge_stats edge_stats(const struct edge *e)
@@ -247,8 +252,9 @@ struct app {
     struct limits limits;
     struct sign_key key;
     bool needs_setup;
-    const char *cookie; /* of the one person that there is */
-    struct identity person;
+    const char *cookie;  /* of the one person that there is */
+    const char *api_key; /* of the same */
+    struct identity person, by_key;
     struct told told[EVENTS_MAX];
     size_t count;
     struct reply reply;     /* to every command; heap parts are given away */
@@ -306,6 +312,15 @@ bool app_identify(struct app *a, const struct hash *cookie, struct identity *who
     return true;
 }
 
+bool app_identify_key(struct app *a, const struct hash *secret, struct identity *who)
+{
+    assert_false(a->stepping);
+    if (!hash_eq(*secret, secret_hash(str_of(a->api_key))))
+        return false;
+    *who = a->by_key;
+    return true;
+}
+
 bool app_needs_setup(const struct app *a)
 {
     return a->needs_setup;
@@ -354,10 +369,16 @@ void hub_command(struct hub *h, struct command *cmd, app_answered *answered, voi
 static inline void hub_fake_init(struct hub *h, struct app *a)
 {
     static const uint8_t seed[32] = {7};
-    *a =
-        (struct app){.cookie = "good",
-                     .reply = {.stats = {.queued = 34}},
-                     .person = {.user_key = 5, .session_key = 6, .role = ROLE_USER, .name = "ann"}};
+    *a = (struct app){
+        .cookie = "good",
+        .reply = {.stats = {.queued = 34}},
+        .person = {.user_key = 5,
+                   .session_key = 6,
+                   .role = ROLE_USER,
+                   .scopes = SCOPES_ALL,
+                   .name = "ann"},
+        .api_key = "sr_good",
+        .by_key = {.user_key = 5, .session_key = 7, .scopes = SCOPE_READ, .name = "ann"}};
     limits_default(&a->limits);
     sign_key_from_seed(&a->key, seed);
     *h = (struct hub){.app = a, .limits = &a->limits, .base = loop_new()};

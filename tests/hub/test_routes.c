@@ -2,6 +2,7 @@
 
 #include "hub/client_socket.h"
 #include "hub/routes.h"
+#include "hub/scopes.h"
 
 #include <stdio.h>
 
@@ -202,6 +203,158 @@ static void a_cookie_names_a_person(void **state)
     assert_false(f->edge.identify(f->edge.ctx, f->x, &who));
 }
 
+#define KEY(secret) "Authorization: Bearer " secret "\r\n"
+
+static void a_key_names_a_person_and_wins_over_a_cookie(void **state)
+{
+    struct fixture *f = *state;
+    struct identity who = {0};
+    static const char *const good[] = {
+        KEY("sr_good"),
+        "Authorization: bearer   sr_good \r\n",
+        "Cookie: session=bad\r\n" KEY("sr_good"),
+        "Cookie: session=good\r\n" KEY("sr_good"),
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        char lines[300];
+        snprintf(lines, sizeof lines, "GET / HTTP/1.1\r\n" HOST "%s", good[i]);
+        assert_int_equal(route(f, lines), EDGE_PAGE);
+        assert_true(f->edge.identify(f->edge.ctx, f->x, &who));
+        assert_int_equal(who.scopes, SCOPE_READ);
+    }
+}
+
+static void a_key_that_is_not_valid_is_refused_whatever_cookie_comes_with_it(void **state)
+{
+    struct fixture *f = *state;
+    struct identity who;
+    static const char *const bad[] = {KEY("sr_bad"),
+                                      KEY("good"),
+                                      KEY(""),
+                                      "Authorization: Bearer\r\n",
+                                      "Authorization: Bearer\tsr_bad\r\n",
+                                      KEY("sr_good") KEY("sr_good"),
+                                      "Authorization: Basic YTpi\r\n" KEY("sr_good"),
+                                      KEY("v4.public.abc")};
+    static const char *const lines_of[] = {"GET /",
+                                           "POST /any",
+                                           "GET /ws/client",
+                                           "GET /static/app.css",
+                                           "POST /websockets/submit/x",
+                                           "GET /healthz"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        for (size_t j = 0; j < sizeof lines_of / sizeof *lines_of; j++) {
+            char lines[300];
+            snprintf(lines, sizeof lines, "%s HTTP/1.1\r\n" HOST "Cookie: session=good\r\n%s",
+                     lines_of[j], bad[i]);
+            assert_int_equal(route(f, lines), EDGE_DONE);
+            assert_int_equal(f->x->status, 401);
+            assert_string_equal(f->x->headers,
+                                "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n");
+            assert_false(f->edge.identify(f->edge.ctx, f->x, &who));
+        }
+    }
+}
+
+static void another_scheme_is_left_to_the_cookie(void **state)
+{
+    struct fixture *f = *state;
+    struct identity who;
+    route(f, "GET / HTTP/1.1\r\n" HOST "Cookie: session=good\r\nAuthorization: Basic YTpi\r\n");
+    assert_true(f->edge.identify(f->edge.ctx, f->x, &who));
+    assert_int_equal(who.scopes, SCOPES_ALL);
+    route(f, "GET / HTTP/1.1\r\n" HOST "Cookie: session=good\r\nAuthorization: Bearers sr_bad\r\n");
+    assert_true(f->edge.identify(f->edge.ctx, f->x, &who));
+}
+
+static void what_an_app_shows_is_not_taken_for_a_key(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(route(f, "GET /ws/app HTTP/1.1\r\n" HOST KEY("v4.public.abc")), EDGE_SOCKET);
+}
+
+/* Every route, as the table has it. */
+static void each_route_needs_its_scope(void **state)
+{
+    (void)state;
+    static const struct {
+        enum http_method method;
+        const char *path;
+        uint32_t scope;
+    } routes[] = {
+        {HTTP_GET, "/", SCOPE_READ},
+        {HTTP_HEAD, "/spaces/den", SCOPE_READ},
+        {HTTP_GET, "/requests", SCOPE_READ},
+        {HTTP_GET, "/requests/1", SCOPE_READ},
+        {HTTP_GET, "/websockets/status", SCOPE_READ},
+        {HTTP_GET, "/nowhere", SCOPE_READ},
+        {HTTP_POST, "/requests/1/cancel", SCOPE_SUBMIT},
+        {HTTP_POST, "/websockets/submit/1", SCOPE_SUBMIT},
+        {HTTP_GET, "/admin", SCOPE_ADMIN},
+        {HTTP_GET, "/admin/", SCOPE_ADMIN},
+        {HTTP_POST, "/admin/users", SCOPE_ADMIN},
+        {HTTP_GET, "/admin/websockets/status", SCOPE_ADMIN},
+        {HTTP_GET, "/metrics", SCOPE_ADMIN},
+        {HTTP_GET, "/account", SCOPE_ACCOUNT},
+        {HTTP_POST, "/account/keys", SCOPE_ACCOUNT},
+        {HTTP_POST, "/account/password", SCOPE_ACCOUNT},
+        {HTTP_GET, "/logout", SCOPE_ACCOUNT},
+        {HTTP_POST, "/login", SCOPE_ACCOUNT},
+        {HTTP_POST, "/register", SCOPE_ACCOUNT},
+        {HTTP_POST, "/language", SCOPE_ACCOUNT},
+        {HTTP_POST, "/setup", SCOPE_ACCOUNT},
+        {HTTP_POST, "/nowhere", SCOPE_ACCOUNT},
+        {HTTP_DELETE, "/requests", SCOPE_ACCOUNT},
+        {HTTP_POST, "/docs/x", 0},
+        {HTTP_GET, "/docs", 0},
+        {HTTP_GET, "/static/app.css", 0},
+        {HTTP_GET, "/healthz", 0},
+        {HTTP_GET, "/readyz", 0},
+        {HTTP_GET, "/ws/client", 0},
+        {HTTP_OPTIONS, "*", SCOPE_ACCOUNT},
+    };
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        if (scope_of_request(routes[i].method, str_of(routes[i].path)) != routes[i].scope)
+            fail_msg("%s %s", http_method_name(routes[i].method), routes[i].path);
+}
+
+static void a_key_does_what_its_scopes_allow_and_is_told_what_it_lacks(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(route(f, "GET /requests HTTP/1.1\r\n" HOST KEY("sr_good")), EDGE_PAGE);
+    assert_int_equal(route(f, "POST /websockets/submit/x HTTP/1.1\r\n" HOST KEY("sr_good")),
+                     EDGE_DONE);
+    assert_int_equal(f->x->status, 403);
+    assert_string_equal(f->x->body, "This API key lacks the scope submit, which is needed here");
+    assert_string_equal(
+        f->x->headers,
+        "WWW-Authenticate: Bearer error=\"insufficient_scope\", scope=\"submit\"\r\n");
+    assert_int_equal(route(f, "GET /account HTTP/1.1\r\n" HOST KEY("sr_good")), EDGE_DONE);
+    assert_int_equal(f->x->status, 403);
+    assert_string_equal(f->x->body, "API keys may not do this: log in with a browser");
+    assert_string_equal(f->x->headers, "WWW-Authenticate: Bearer error=\"insufficient_scope\"\r\n");
+    f->app.by_key.scopes = SCOPE_SUBMIT | SCOPE_ADMIN;
+    assert_int_equal(route(f, "GET /requests HTTP/1.1\r\n" HOST KEY("sr_good")), EDGE_DONE);
+    assert_string_equal(f->x->body, "This API key lacks the scope read, which is needed here");
+    assert_int_equal(route(f, "POST /websockets/submit/x HTTP/1.1\r\n" HOST KEY("sr_good")),
+                     EDGE_HERE);
+    assert_int_equal(route(f, "GET /admin/users HTTP/1.1\r\n" HOST KEY("sr_good")), EDGE_DONE);
+    assert_string_equal(f->x->body, "Only admins may do this");
+    f->app.by_key.role = ROLE_ADMIN;
+    assert_int_equal(route(f, "GET /admin/users HTTP/1.1\r\n" HOST KEY("sr_good")), EDGE_PAGE);
+}
+
+/* No page can make a browser send one. */
+static void a_key_may_come_from_any_site(void **state)
+{
+    struct fixture *f = *state;
+    f->app.by_key.scopes = SCOPES_OF_KEYS;
+    assert_int_equal(
+        route(f, "POST /websockets/submit/x HTTP/1.1\r\n" HOST
+                 "Origin: https://else.example\r\nSec-Fetch-Site: cross-site\r\n" KEY("sr_good")),
+        EDGE_HERE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -216,6 +369,13 @@ int main(void)
         TEST(metrics_are_for_this_machine_and_admins),
         TEST(a_scrape_that_has_gone_is_not_answered),
         TEST(a_cookie_names_a_person),
+        TEST(a_key_names_a_person_and_wins_over_a_cookie),
+        TEST(a_key_that_is_not_valid_is_refused_whatever_cookie_comes_with_it),
+        TEST(another_scheme_is_left_to_the_cookie),
+        TEST(what_an_app_shows_is_not_taken_for_a_key),
+        TEST(each_route_needs_its_scope),
+        TEST(a_key_does_what_its_scopes_allow_and_is_told_what_it_lacks),
+        TEST(a_key_may_come_from_any_site),
     };
     return secret_start() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,6 +84,71 @@ static void people_need_a_cookie_and_our_own_page(void **state)
     assert_non_null(open_socket(f, CLIENT MINE));
 }
 
+#define KEY "Authorization: Bearer sr_good\r\n"
+
+static void a_program_needs_a_key_and_no_page(void **state)
+{
+    struct fixture *f = *state;
+    assert_non_null(open_socket(f, CLIENT KEY));
+    assert_non_null(open_socket(f, CLIENT KEY "Origin: https://evil.example\r\n"));
+    assert_non_null(open_socket(f, CLIENT KEY "Cookie: session=bad\r\n"));
+}
+
+static void say_and_expect(struct fixture *f, struct websocket *w, const char *text,
+                           const char *answer)
+{
+    size_t told = f->app.count;
+    websocket_say(w, text);
+    if (answer) {
+        assert_string_equal(websocket_last(w), answer);
+        assert_int_equal(f->app.count, told);
+    } else {
+        assert_int_equal(f->app.count, told + 1);
+    }
+}
+
+static void each_message_needs_its_scope(void **state)
+{
+    struct fixture *f = *state;
+    struct websocket *w = open_socket(f, CLIENT KEY);
+    say_and_expect(f, w, "{\"type\":\"subscribe\",\"topic\":\"" TOPIC "\"}", NULL);
+    say_and_expect(f, w, "{\"type\":\"subscribe\",\"topic\":\"spaces\"}", NULL);
+    say_and_expect(
+        f, w, "{\"type\":\"subscribe\",\"topic\":\"admin\"}",
+        "{\"type\":\"error\",\"code\":\"forbidden\",\"message\":\"This API key lacks the "
+        "scope admin, which is needed here\",\"topic\":\"admin\"}");
+    say_and_expect(
+        f, w, "{\"type\":\"submit\",\"space\":\"den\",\"payload\":{},\"ref\":\"a\"}",
+        "{\"type\":\"error\",\"code\":\"forbidden\",\"message\":\"This API key lacks the "
+        "scope submit, which is needed here\",\"ref\":\"a\"}");
+    say_and_expect(
+        f, w, "{\"type\":\"cancel\",\"request_id\":\"00000000-0000-7000-8000-000000000001\"}",
+        "{\"type\":\"error\",\"code\":\"forbidden\",\"message\":\"This API key lacks the "
+        "scope submit, which is needed here\",\"request_id\":"
+        "\"00000000-0000-7000-8000-000000000001\"}");
+    say_and_expect(f, w, "{\"type\":\"unsubscribe\",\"topic\":\"spaces\"}",
+                   "{\"type\":\"unsubscribed\",\"topic\":\"spaces\"}");
+    f->app.by_key.scopes = SCOPE_SUBMIT | SCOPE_ADMIN;
+    w = open_socket(f, CLIENT KEY);
+    say_and_expect(f, w, "{\"type\":\"submit\",\"space\":\"den\",\"payload\":{}}", NULL);
+    say_and_expect(f, w, "{\"type\":\"subscribe\",\"topic\":\"admin\"}", NULL);
+    say_and_expect(
+        f, w, "{\"type\":\"subscribe\",\"topic\":\"spaces\"}",
+        "{\"type\":\"error\",\"code\":\"forbidden\",\"message\":\"This API key lacks the "
+        "scope read, which is needed here\",\"topic\":\"spaces\"}");
+}
+
+static void a_key_s_end_closes_its_sockets_and_no_others(void **state)
+{
+    struct fixture *f = *state;
+    struct websocket *by_key = open_socket(f, CLIENT KEY), *by_cookie = open_socket(f, CLIENT MINE);
+    effect(f,
+           &(struct effect){
+               .kind = EFFECT_CLOSE_PERSON, .user_key = 5, .session_key = 7, .close_code = 4501});
+    assert_int_equal(by_key->closed, 4501);
+    assert_int_equal(by_cookie->closed, 0);
+}
+
 static void a_person_has_so_many_sockets(void **state)
 {
     struct fixture *f = *state;
@@ -459,6 +524,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(only_our_subprotocol_or_none_is_taken),
         TEST(people_need_a_cookie_and_our_own_page),
+        TEST(a_program_needs_a_key_and_no_page),
+        TEST(each_message_needs_its_scope),
+        TEST(a_key_s_end_closes_its_sockets_and_no_others),
         TEST(a_person_has_so_many_sockets),
         TEST(nobody_comes_in_during_shutdown),
         TEST(a_token_comes_by_message_or_by_handshake),

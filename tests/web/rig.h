@@ -103,6 +103,7 @@ struct asker {
     const char *name;
     struct uuid id;
     bool admin;
+    unsigned scopes;
 };
 
 static inline struct uuid rig_id(struct rig *r)
@@ -291,6 +292,7 @@ static inline void rig_write(const struct rig *r, struct buf *out, const char *m
         buf_printf(out, INNER_USER ": %s\r\n" INNER_KEY ": %s\r\n", who->name, id);
         buf_printf(out, INNER_ROLE ": %s\r\n", who->admin ? "admin" : "user");
         buf_puts(out, INNER_SESSION ": 4711\r\n");
+        buf_printf(out, INNER_SCOPES ": %u\r\n", who->scopes);
     }
     buf_puts(out, fields);
     if (body)
@@ -327,12 +329,12 @@ static inline unsigned post(struct rig *r, const char *target, const struct aske
 
 static inline struct asker ada(const struct rig *r)
 {
-    return (struct asker){"ada", r->ada, true};
+    return (struct asker){"ada", r->ada, true, SCOPES_ALL};
 }
 
 static inline struct asker eve(const struct rig *r)
 {
-    return (struct asker){"eve", r->eve, false};
+    return (struct asker){"eve", r->eve, false, SCOPES_ALL};
 }
 
 #define assert_has(r, part)                                                                        \

@@ -237,6 +237,18 @@ static void sessions_are_listed_and_ended(void **state)
     assert_int_equal(r->app.last[CMD_SESSION_OTHERS].actor.user_key, uuid_key(r->eve));
 }
 
+/* Should one come by the edge: the page itself lets only a log-in in. */
+static void the_account_is_no_program_s(void **state)
+{
+    struct rig *r = *state;
+    struct asker e = eve(r);
+    e.scopes = SCOPES_OF_KEYS;
+    assert_int_equal(get(r, "/account", &e), 302);
+    assert_int_equal(post(r, "/account/sessions/end-others", &e, ""), 302);
+    assert_int_equal(r->app.asked[CMD_SESSION_OTHERS], 0);
+    assert_int_equal(get(r, "/", &e), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +265,7 @@ int main(void)
         RIG_TEST(the_switch_of_somebody_known_is_kept_in_the_account),
         RIG_TEST(the_switch_leads_back_to_a_page_that_can_be_looked_at),
         RIG_TEST(sessions_are_listed_and_ended),
+        RIG_TEST(the_account_is_no_program_s),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

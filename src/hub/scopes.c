@@ -1,0 +1,86 @@
+#include "hub/scopes.h"
+
+enum when { ALWAYS, CHANGING };
+
+/* The first row that fits counts. A path that ends with '/' stands for all below it. */
+static const struct row {
+    const char *path;
+    enum when when;
+    uint32_t scope;
+} rows[] = {
+    /* open to everybody */
+    {"/static/", ALWAYS, 0},
+    {"/docs", ALWAYS, 0},
+    {"/docs/", ALWAYS, 0},
+    {"/healthz", ALWAYS, 0},
+    {"/readyz", ALWAYS, 0},
+    {"/ws/client", ALWAYS, 0}, /* each of its messages needs its own */
+
+    {"/websockets/submit/", CHANGING, SCOPE_SUBMIT},
+    {"/requests/", CHANGING, SCOPE_SUBMIT}, /* cancelling */
+
+    {"/metrics", ALWAYS, SCOPE_ADMIN},
+    {"/admin", ALWAYS, SCOPE_ADMIN},
+    {"/admin/", ALWAYS, SCOPE_ADMIN},
+
+    /* a person at a browser */
+    {"/account", ALWAYS, SCOPE_ACCOUNT},
+    {"/account/", ALWAYS, SCOPE_ACCOUNT},
+    {"/login", ALWAYS, SCOPE_ACCOUNT},
+    {"/logout", ALWAYS, SCOPE_ACCOUNT},
+    {"/register", ALWAYS, SCOPE_ACCOUNT},
+    {"/setup", ALWAYS, SCOPE_ACCOUNT},
+    {"/language", ALWAYS, SCOPE_ACCOUNT},
+
+    /* all else: who looks needs to read, who changes something is at a browser */
+    {"/", CHANGING, SCOPE_ACCOUNT},
+    {"/", ALWAYS, SCOPE_READ},
+};
+
+static bool reads(enum http_method m)
+{
+    return m == HTTP_GET || m == HTTP_HEAD || m == HTTP_OPTIONS;
+}
+
+static bool fits(const struct row *row, bool changing, struct str path)
+{
+    struct str own = str_of(row->path);
+    bool below = own.p[own.n - 1] == '/';
+    if (row->when == CHANGING && !changing)
+        return false;
+    return below ? str_starts(path, own) : str_eq(path, own);
+}
+
+uint32_t scope_of_request(enum http_method method, struct str path)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (fits(&rows[i], !reads(method), path))
+            return rows[i].scope;
+    return SCOPE_ACCOUNT; /* "*" and what else is no path */
+}
+
+uint32_t scope_of_message(const struct client_msg *m)
+{
+    static const uint32_t scopes[CLIENT_MSG__MAX] = {
+        [CLIENT_MSG_SUBSCRIBE] = SCOPE_READ,
+        [CLIENT_MSG_UNSUBSCRIBE] = 0,
+        [CLIENT_MSG_SUBMIT] = SCOPE_SUBMIT,
+        [CLIENT_MSG_CANCEL] = SCOPE_SUBMIT,
+    };
+    bool admin = m->kind == CLIENT_MSG_SUBSCRIBE && m->topic_known && m->topic.kind == TOPIC_ADMIN;
+    return admin ? SCOPE_ADMIN : scopes[m->kind];
+}
+
+bool scope_admits(const struct identity *who, uint32_t scope, struct buf *why)
+{
+    bool has = (who->scopes & scope) == scope;
+    if (has && (scope != SCOPE_ADMIN || who->role == ROLE_ADMIN))
+        return true;
+    if (has)
+        buf_puts(why, "Only admins may do this");
+    else if (scope == SCOPE_ACCOUNT)
+        buf_puts(why, "API keys may not do this: log in with a browser");
+    else
+        buf_printf(why, "This API key lacks the scope %s, which is needed here", scope_name(scope));
+    return false;
+}
