@@ -91,9 +91,11 @@ bool routes_origin_is_ours(const struct exchange *x)
     return same;
 }
 
-static bool changes_nothing(enum http_method m)
+/* The log-out is a GET, as it was on the old site. */
+static bool changes_nothing(const struct http_head *h)
 {
-    return m == HTTP_GET || m == HTTP_HEAD || m == HTTP_OPTIONS;
+    return (h->method == HTTP_GET || h->method == HTTP_HEAD || h->method == HTTP_OPTIONS) &&
+           !str_eq(h->path, STR("/logout"));
 }
 
 static void refuse_key(struct exchange *x, uint32_t scope, const char *why)
@@ -170,7 +172,7 @@ static enum edge_route on_route(void *ctx, struct exchange *x, uint64_t *max_bod
     const struct route *route = route_find(head->path);
     if (is_spaces(head->path) && !app_needs_setup(h->app))
         return sio_route(spaces_apps_server(h->spaces_apps), x, max_body);
-    if (!changes_nothing(head->method) && from_other_site(x)) {
+    if (!changes_nothing(head) && from_other_site(x)) {
         exchange_error(x, ERR_FORBIDDEN, "This request comes from another site", 0);
         return EDGE_DONE;
     }

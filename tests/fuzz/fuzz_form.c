@@ -1,5 +1,8 @@
-/* A form's fields are text, and encoding them again gives the same fields. */
+/* A form's fields are text, and encoding them again gives the same fields. A submit of the old site
+ * is refused, or a payload that is JSON. */
 #include "codec/form.h"
+#include "codec/json_scan.h"
+#include "codec/old_http.h"
 
 #include "fuzz.h"
 
@@ -38,9 +41,31 @@ static void assert_text(struct str s)
     assert(utf8_valid(s.p, s.n) && str_find(s, '\0') == s.n);
 }
 
+static bool holds(const struct json_scan *payload, struct str key)
+{
+    const struct json_member *m = json_scan_member(payload, key);
+    return m && m->kind == JSON_STRING && m->value.n > 2;
+}
+
+static void check_submit(struct str body)
+{
+    struct buf payload = BUF_INIT(10000);
+    struct json_scan scan;
+    uint32_t inputs = 0;
+    enum err e = old_submit_read(STR("application/x-www-form-urlencoded"), body, &payload, &inputs);
+    assert(e == OK || e == ERR_BAD_MESSAGE || e == ERR_INPUT_REFUSED || e == ERR_TOO_LARGE);
+    if (!e) {
+        assert(json_scan(buf_str(&payload), 2, true, &scan) == OK && scan.kind == JSON_OBJECT);
+        assert(holds(&scan, STR("prompt")) == ((inputs & INPUT_PROMPT) != 0));
+        assert(holds(&scan, STR("audio")) == ((inputs & INPUT_AUDIO) != 0));
+    }
+    buf_release(&payload);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct form f, again;
+    check_submit(str_slice((const char *)data, size));
     enum err e = form_parse(&f, str_slice((const char *)data, size));
     assert(e == OK || e == ERR_SYNTAX);
     for (size_t i = 0; i < f.count; i++) {

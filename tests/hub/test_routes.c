@@ -101,6 +101,17 @@ static void changes_from_other_sites_are_refused(void **state)
     }
 }
 
+static void nobody_is_logged_out_by_another_site(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(route(f, "GET /logout HTTP/1.1\r\n" HOST "Sec-Fetch-Site: cross-site\r\n"),
+                     EDGE_DONE);
+    assert_int_equal(f->x->status, 403);
+    assert_int_equal(route(f, "GET /logout HTTP/1.1\r\n" HOST "Sec-Fetch-Site: none\r\n"),
+                     EDGE_PAGE);
+    assert_int_equal(route(f, "GET /logout HTTP/1.1\r\n" HOST), EDGE_PAGE);
+}
+
 static void changes_from_here_and_from_programs_pass(void **state)
 {
     struct fixture *f = *state;
@@ -363,6 +374,7 @@ int main(void)
         TEST(every_other_path_is_a_page),
         TEST(wrong_methods_are_told_the_right_ones),
         TEST(changes_from_other_sites_are_refused),
+        TEST(nobody_is_logged_out_by_another_site),
         TEST(changes_from_here_and_from_programs_pass),
         TEST(before_setup_only_pages_are_open_and_say_so_themselves),
         TEST(readiness_ends_with_a_full_or_failing_store_and_with_shutdown),

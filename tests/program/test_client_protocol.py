@@ -135,6 +135,17 @@ def test_what_cannot_be_submitted_is_refused(r, fields, code):
     assert app.said() == []
 
 
+def test_what_the_space_does_not_take_is_refused(r):
+    space = r.space()  # a prompt and nothing else
+    app, tab = space.app(), r.ann.tab()
+    for name, words in (("audio", "audio"), ("video", "video"), ("file", "files")):
+        answer = tab.ask(space, {"prompt": "p", name: "https://a.example/b"})
+        assert (answer["type"], answer["code"]) == ("error", "input_refused")
+        assert answer["message"] == f"This space does not take {words}"
+    request = tab.submit(space, {"prompt": "p", "audio": "", "video": None, "temperature": 0.5})
+    assert app.take()["request_id"] == request
+
+
 def test_without_a_connected_app_a_submit_is_refused(r):
     space = r.space()
     answer = r.ann.tab().ask(space)

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from old_script import CHINESE, ENGLISH, KOREAN, Script, app_of, error
-from relay import NOBODY, PASSWORD, numbers, relay_fixture, until
+from relay import NOBODY, PASSWORD, Space, numbers, relay_fixture, until
 
 server, r = relay_fixture("server")
 
@@ -68,6 +68,13 @@ def test_get_logout_302_to_the_login(r):
     answer = user.get("/logout")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/login")
     assert user.get("/").status_code == 302
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
+def test_get_logout_from_another_site_403(user, headers):
+    user.session.headers.update(headers)
+    assert user.get("/logout").status_code == 403
+    assert user.get("/").status_code == 200
 
 
 # ---- GET /admin ----
@@ -206,6 +213,22 @@ def test_get_admin_websockets_status_rises_and_falls(r, admin):
     app.close()
     until(lambda: look()["connected_count"] == before["connected_count"])
     assert one_space(look(), space_id) == one_space(before, space_id)
+
+
+def test_get_admin_websockets_status_counts_what_waits_for_a_lost_app(r, admin):
+    name, space_id = admin.add_space()
+    space = Space(r, {"name": name, "space_id": space_id})
+    app = space.app(instance="one")
+    request_id = admin.accepted(space_id, prompt="p")
+    request = app.take()
+    app.drop()
+    until(lambda: not connections(admin.get("/admin/websockets/status").json(), space_id))
+    assert one_space(admin.get("/admin/websockets/status").json(), space_id) == {
+        "space_id": space_id, "space_name": name, "is_connected": False, "queue_size": 1}
+    assert admin.status(request_id).json()["status"] == "processing"
+    app = space.app(instance="one", resume=[{"request_id": request_id, "attempt": request["attempt"]}])
+    app.result(request)
+    assert one_space(admin.get("/admin/websockets/status").json(), space_id)["queue_size"] == 0
 
 
 def test_get_admin_websockets_status_is_for_admins(r, user):
