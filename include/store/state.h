@@ -24,6 +24,7 @@ struct store {
     bool started;
     pthread_t writer, loader;
     struct store_answer *answers; /* the writer's */
+    size_t unlisted;              /* the writer's: new requests since the lists were up to date */
     _Atomic enum db_trouble trouble;
     atomic_uint long_readers; /* backups, for which no checkpoint waits */
 

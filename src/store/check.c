@@ -73,6 +73,12 @@ static void check_rows(struct db *db, struct findings *out)
                      " WHERE request_key NOT IN (SELECT key FROM request)"},
         {"payloads", "SELECT count(*) FROM payload WHERE key NOT IN (SELECT key FROM request)"},
         {"results", "SELECT count(*) FROM result WHERE key NOT IN (SELECT key FROM request)"},
+        {"entries in lists of requests",
+         "SELECT count(*) FROM person_request l LEFT JOIN request q ON q.key = l.request_key"
+         " WHERE q.user_key IS NOT l.user_key"},
+        {"requests in nobody's list",
+         "SELECT count(*) FROM request q WHERE key <= (SELECT up_to FROM listed) AND NOT EXISTS"
+         " (SELECT 1 FROM person_request WHERE user_key = q.user_key AND request_key = q.key)"},
         {"sessions", "SELECT count(*) FROM session WHERE user_key NOT IN (SELECT key FROM user)"},
         {"API keys", "SELECT count(*) FROM api_key WHERE user_key NOT IN (SELECT key FROM user)"},
         {"tokens", "SELECT count(*) FROM token WHERE space_key NOT IN (SELECT key FROM space)"},

@@ -11,22 +11,29 @@
 #define LIST                                                                                       \
     "SELECT q.id, q.space_key, q.user_key, s.name, q.username, q.status, q.attempt, q.error_code," \
     " coalesce(q.prompt, p.prompt, ''), q.created_ms, q.started_ms, q.finished_ms"                 \
-    " FROM request q "
+    " FROM "
 #define JOINS                                                                                      \
     " LEFT JOIN space s ON s.key = q.space_key LEFT JOIN payload p ON p.key = q.key WHERE "
-#define REST                                                                                       \
+#define REST(key)                                                                                  \
     " AND (?2 = 0 OR q.space_key = ?2) AND (?3 = '' OR q.status = ?3)"                             \
-    " AND (?6 = '' OR q.error_code = ?6) AND q.key < ?4 AND q.key >= ?7"                           \
-    " ORDER BY q.key DESC LIMIT ?5"
+    " AND (?6 = '' OR q.error_code = ?6) AND " key " < ?4 AND " key " >= ?7"                       \
+    " ORDER BY " key " DESC LIMIT ?5"
 
-static const char list_of_person[] = LIST "INDEXED BY request_user" JOINS "q.user_key = ?1" REST;
+/* A person's requests stand in two places: see listing.h. */
+static const char list_of_person[] =
+    LIST "person_request l CROSS JOIN request q"
+         " ON q.key = l.request_key" JOINS "l.user_key = ?1" REST("l.request_key");
+static const char list_of_unlisted[] =
+    LIST "request q NOT INDEXED" JOINS
+         "q.user_key = ?1 AND q.key > (SELECT up_to FROM listed)" REST("q.key");
 static const char list_of_open[] =
-    LIST "INDEXED BY request_open" JOINS
-         "q.status IN ('queued', 'processing') AND (?1 = 0 OR q.user_key = ?1)" REST;
+    LIST "request q INDEXED BY request_open" JOINS
+         "q.status IN ('queued', 'processing') AND (?1 = 0 OR q.user_key = ?1)" REST("q.key");
 static const char list_of_bad_ends[] =
-    LIST "INDEXED BY request_ended_badly" JOINS
-         "q.status IN ('failed', 'cancelled') AND (?1 = 0 OR q.user_key = ?1)" REST;
-static const char list_of_all[] = LIST JOINS "(?1 = 0 OR q.user_key = ?1)" REST;
+    LIST "request q INDEXED BY request_ended_badly" JOINS
+         "q.status IN ('failed', 'cancelled') AND (?1 = 0 OR q.user_key = ?1)" REST("q.key");
+static const char list_of_all[] =
+    LIST "request q" JOINS "(?1 = 0 OR q.user_key = ?1)" REST("q.key");
 
 /* Only what failed has an error code. */
 static const char *list_for(const struct request_filter *f)
@@ -59,23 +66,53 @@ static bool read_row(struct query *q, struct request_row *out)
     return query_good(q);
 }
 
-enum err reader_requests(struct reader *r, const struct request_filter *f,
-                         void (*visit)(void *, const struct request_row *), void *ctx)
+struct visitor {
+    void (*visit)(void *, const struct request_row *);
+    void *ctx;
+    uint32_t left; /* rows that are still wanted */
+};
+
+static enum err visit_list(struct reader *r, const char *list, const struct request_filter *f,
+                           struct visitor *v)
 {
-    struct query *q = db_query(r->db, list_for(f));
+    struct query *q = db_query(r->db, list);
     bind_i64(q, f->user_key);
     bind_i64(q, f->space_key);
     bind_text(q, f->by_status ? request_status_name(f->status) : "");
     bind_i64(q, f->before_key ? f->before_key : INT64_MAX);
-    bind_i64(q, f->limit < LIST_MAX ? f->limit : LIST_MAX);
+    bind_i64(q, v->left);
     bind_str(q, f->error_code);
     bind_i64(q, f->from_key);
     while (query_row(q)) {
         struct request_row row;
-        if (read_row(q, &row))
-            visit(ctx, &row);
+        if (!read_row(q, &row))
+            continue;
+        v->visit(v->ctx, &row);
+        v->left--;
     }
-    return reader_result(r, query_end(q));
+    return query_end(q);
+}
+
+/* Both places as of one moment. */
+static enum err visit_person(struct reader *r, const struct request_filter *f, struct visitor *v)
+{
+    enum err e = query_run(db_query(r->db, "BEGIN"));
+    if (e)
+        return e;
+    e = visit_list(r, list_of_unlisted, f, v);
+    if (!e && v->left)
+        e = visit_list(r, list_of_person, f, v);
+    db_rollback(r->db); /* nothing was written: ends the moment */
+    return e;
+}
+
+enum err reader_requests(struct reader *r, const struct request_filter *f,
+                         void (*visit)(void *, const struct request_row *), void *ctx)
+{
+    const char *list = list_for(f);
+    struct visitor v = {visit, ctx, f->limit < LIST_MAX ? f->limit : LIST_MAX};
+    enum err e = list == list_of_person ? visit_person(r, f, &v) : visit_list(r, list, f, &v);
+    return reader_result(r, e);
 }
 
 enum err reader_requests_reach(struct reader *r, const struct request_filter *f, uint32_t rows,

@@ -1,4 +1,5 @@
 /* The removal of finished requests, in steps that hold nobody up. */
+#include "store/listing.h"
 #include "store/write_request.h"
 
 /* A step ends when it has removed so many requests, or freed so many pages. (SQLite overwrites
@@ -27,7 +28,7 @@ static enum err remove_request(struct db *db, int64_t key)
         "DELETE FROM request WHERE key = ?1",
         "DELETE FROM idempotency WHERE request_key = ?1",
     };
-    enum err e = OK;
+    enum err e = listing_remove(db, key);
     for (size_t i = 0; !e && i < sizeof statements / sizeof statements[0]; i++) {
         struct query *q = db_query(db, statements[i]);
         bind_i64(q, key);

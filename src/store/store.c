@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "store/listing.h"
 #include "store/migrate.h"
 #include "store/parts.h"
 #include "store/state.h"
@@ -54,6 +55,7 @@ static struct store *allocate(const char *dir)
     memcpy(s->path + strlen(dir), "/" STORE_FILE, sizeof "/" STORE_FILE);
     s->answers = xcalloc(BATCH_MAX, sizeof *s->answers);
     s->last = &s->first;
+    s->unlisted = LISTED_TOGETHER; /* an earlier process may have left some */
     s->last_load = &s->first_load;
     pthread_condattr_t monotonic;
     int rc = pthread_condattr_init(&monotonic);
@@ -126,8 +128,9 @@ static bool damaged(const struct store *s)
 
 /* ---- writing ---- */
 
-/* Writes count changes from c on in one transaction: all of them or, on failure, none. */
-static enum err write_together(struct store *s, const struct change *c, size_t count)
+/* Writes count changes from c on in one transaction: all of them or, on failure, none. list: and
+ * brings the lists of requests up to date. */
+static enum err write_together(struct store *s, const struct change *c, size_t count, bool list)
 {
     if (damaged(s)) {
         db_set_error(s->db, db_trouble_words(DB_DAMAGED));
@@ -136,6 +139,8 @@ static enum err write_together(struct store *s, const struct change *c, size_t c
     enum err e = db_begin(s->db);
     for (size_t i = 0; !e && i < count; i++, c = c->next)
         e = write_change(s->db, c);
+    if (!e && list)
+        e = listing_catch_up(s->db);
     if (!e)
         e = db_commit(s->db);
     if (e)
@@ -155,7 +160,7 @@ static void write_each(struct store *s, const struct change *c, size_t count, bo
     enum err e = db_trouble(s->db) == DB_BUSY ? ERR_LOCKED : OK;
     for (size_t i = 0; i < count; i++, c = c->next) {
         if (!e || !store_trouble(s))
-            e = write_together(s, c, 1);
+            e = write_together(s, c, 1, false);
         if (!e)
             continue;
         s->answers[i].err = ERR_STORE_UNAVAILABLE;
@@ -186,13 +191,25 @@ static void note_more(struct store *s, const struct change *batch)
         a->more = c->kind == CHANGE_RETENTION && !a->err && write_retention_left(s->db, c);
 }
 
+/* Whether this batch makes the lists due. When that fails it is as if they were not: until then
+ * the newest requests are found all the same. */
+static bool listing_due(struct store *s, const struct change *batch)
+{
+    for (const struct change *c = batch; c; c = c->next)
+        s->unlisted += c->kind == CHANGE_REQUEST_NEW;
+    if (s->unlisted < LISTED_TOGETHER)
+        return false;
+    s->unlisted = 0;
+    return true;
+}
+
 static void write_batch(struct store *s, const struct change *batch)
 {
     size_t count = 0;
     for (const struct change *c = batch; c; c = c->next)
         s->answers[count++] = (struct store_answer){.id = c->save_id};
     bool known = store_trouble(s);
-    if (write_together(s, batch, count))
+    if (write_together(s, batch, count, listing_due(s, batch)))
         write_each(s, batch, count, known);
     note_more(s, batch);
     if (s->answered)
@@ -213,7 +230,7 @@ static void probe(struct store *s)
 enum err store_save_now(struct store *s, struct change *c)
 {
     assert(!s->started && c->kind < CHANGE__MAX && !c->next);
-    enum err e = write_together(s, c, 1);
+    enum err e = write_together(s, c, 1, false);
     if (e)
         log_error("store", "%s failed: %s", write_name(c->kind), db_error(s->db));
     change_free(c);

@@ -425,6 +425,7 @@ static void old_database_opens_with_all_it_holds(struct bench *b, const char *fi
                                     .request = count_open_request,
                                     .last_key = count_last_key};
     const struct request_filter all = {.limit = 200};
+    const struct request_filter of_ada = {.limit = 200, .user_key = 57929682124800001};
     bench_close(b);
     remove(path_in(b, STORE_FILE));
     struct db *db = open_file(b, STORE_FILE, DB_WRITER);
@@ -440,6 +441,8 @@ static void old_database_opens_with_all_it_holds(struct bench *b, const char *fi
     found = 0;
     assert_int_equal(reader_requests(bench_reader(b), &all, count_row, &found), OK);
     assert_int_equal(found, 3);
+    assert_int_equal(reader_requests(bench_reader(b), &of_ada, count_row, &found), OK);
+    assert_int_equal(found, 6);
     old_requests_are_whole(b);
     bench_save(b, change_of_user(bench_id(b), "new"));
 }
@@ -474,6 +477,11 @@ static void database_of_schema_6_opens(void **state)
     old_database_opens_with_all_it_holds(*state, "tests/store/fixtures/v6.sql", 9);
 }
 
+static void database_of_schema_7_opens(void **state)
+{
+    old_database_opens_with_all_it_holds(*state, "tests/store/fixtures/v7.sql", 9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -494,6 +502,7 @@ int main(void)
         BENCH_TEST(database_of_schema_4_opens),
         BENCH_TEST(database_of_schema_5_opens),
         BENCH_TEST(database_of_schema_6_opens),
+        BENCH_TEST(database_of_schema_7_opens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,9 @@
 /* The store's file and its writer's thread. */
 #include "support.h"
 
+#include "store/listing.h"
+#include "store/parts.h"
+
 #include <sys/stat.h>
 
 /* ---- the file ---- */
@@ -82,6 +85,86 @@ static void a_folder_named_like_a_uri_is_just_a_folder(void **state)
     assert_int_equal(stat(inner, &st), 0);
     assert_true(st.st_size > 0);
     buf_release(&why);
+}
+
+/* ---- the lists of requests ---- */
+
+struct seen {
+    int64_t user_key, last_key;
+    size_t count;
+};
+
+static void see_row(void *ctx, const struct request_row *row)
+{
+    struct seen *s = ctx;
+    assert_int_equal(row->user_key, s->user_key);
+    assert_true(uuid_key(row->id) < s->last_key); /* the newest first, none twice */
+    s->last_key = uuid_key(row->id);
+    s->count++;
+}
+
+/* Read in pages, as people do. */
+static size_t count_requests_of(struct bench *b, int64_t user_key)
+{
+    struct seen s = {.user_key = user_key, .last_key = INT64_MAX};
+    for (size_t before = SIZE_MAX; s.count != before;) {
+        before = s.count;
+        struct request_filter f = {.limit = 70, .user_key = user_key, .before_key = s.last_key};
+        assert_int_equal(reader_requests(bench_reader(b), &f, see_row, &s), OK);
+    }
+    return s.count;
+}
+
+static size_t count_listed(struct bench *b)
+{
+    struct buf why = BUF_INIT(1000);
+    struct db *db = NULL;
+    assert_int_equal(db_open(&db, store_path(b->store), DB_READER, &why), OK);
+    buf_release(&why);
+    struct query *q = db_query(db, "SELECT count(*) FROM person_request");
+    assert_true(query_row(q));
+    size_t count = (size_t)column_i64(q);
+    assert_int_equal(query_end(q), OK);
+    db_close(db);
+    return count;
+}
+
+static void requests_of_a_person_are_found_before_and_after_they_are_listed(void **state)
+{
+    struct bench *b = *state;
+    struct answers *a = answers_new();
+    start_store(b, a);
+    size_t listed = 0, given = 0;
+    while (given < 3 * LISTED_TOGETHER) {
+        for (int i = 0; i < 50; i++, given++)
+            store_save_give(
+                b->store, numbered(change_of_request(bench_id(b), 1, 1 + i % 2, "{}"), given + 1));
+        answers_wait(a, given);
+        assert_int_equal(count_requests_of(b, 1), given / 2);
+        assert_int_equal(count_requests_of(b, 2), given / 2);
+        assert_int_equal(count_requests_of(b, 3), 0);
+        assert_true(count_listed(b) >= listed && count_listed(b) + LISTED_TOGETHER >= given);
+        listed = count_listed(b);
+    }
+    assert_true(listed >= 2 * LISTED_TOGETHER && listed < given);
+    bench_close(b);
+    answers_free(a);
+}
+
+static void requests_that_an_earlier_process_left_are_listed(void **state)
+{
+    struct bench *b = *state;
+    for (int i = 0; i < 5; i++)
+        bench_save(b, change_of_request(bench_id(b), 1, 1, "{}"));
+    assert_int_equal(count_listed(b), 0);
+    struct answers *a = answers_new();
+    start_store(b, a);
+    store_save_give(b->store, numbered(change_of_request(bench_id(b), 1, 1, "{}"), 1));
+    answers_wait(a, 1);
+    assert_int_equal(count_listed(b), 6);
+    assert_int_equal(count_requests_of(b, 1), 6);
+    bench_close(b);
+    answers_free(a);
 }
 
 /* ---- answers ---- */
@@ -379,6 +462,8 @@ int main(void)
         BENCH_TEST(open_explains_a_missing_folder),
         BENCH_TEST(open_refuses_what_is_no_database),
         BENCH_TEST(a_folder_named_like_a_uri_is_just_a_folder),
+        BENCH_TEST(requests_of_a_person_are_found_before_and_after_they_are_listed),
+        BENCH_TEST(requests_that_an_earlier_process_left_are_listed),
         BENCH_TEST(every_change_is_answered_once_in_order),
         BENCH_TEST(what_waits_goes_into_one_transaction),
         BENCH_TEST(large_backlogs_are_cut_into_transactions),
