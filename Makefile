@@ -163,7 +163,7 @@ help:
 	    'make' 'build $(BUILD)/spacerelay, $(BUILD)/mock-app and $(BUILD)/relay-bench' \
 	    'make run [PORT=5001]' 'install what is missing, build, start a demo relay on this machine' \
 	    'make test' 'install test tools, build, run all tests' \
-	    'make check' 'the rules of the house: layers, banned functions, headers, format' \
+	    'make check' 'the rules of the house: layers, banned functions, catalogues, headers, format' \
 	    'make bench' 'how fast it is, beside gearmand, a plain Node and a plain Flask relay' \
 	    'make asan, make tsan' 'the C and Python tests under sanitizers' \
 	    'make fuzz [FUZZ_S=60]' 'each decoder under libFuzzer for that many seconds' \
