@@ -45,6 +45,7 @@ static void orphan_leases(struct relay *r, struct app_conn *a, bool at_once)
         struct request *q = CONTAINER_OF(it, struct request, lease_link);
         q->waited = q->inside;
     }
+    a->first_idle = &a->leases; /* it begins none of them any more */
     LIST_EACH (&a->leases, it) {
         struct request *q = CONTAINER_OF(it, struct request, lease_link);
         bool worked_on = q->timed; /* what waits inside an app is not to blame */

@@ -53,6 +53,7 @@ void lease_attach(struct relay *r, struct request *q, struct app_conn *a)
         time_silence(r, q);
     else if (a->first_idle == &a->leases)
         a->first_idle = &q->lease_link;
+    q->silent_conns += q->timed; /* until its app says a word */
 }
 
 static void unlink_lease(struct relay *r, struct request *q)
@@ -71,6 +72,7 @@ static void unlink_lease(struct relay *r, struct request *q)
         return;
     struct request *next = CONTAINER_OF(a->first_idle, struct request, lease_link);
     a->first_idle = a->first_idle->next;
+    next->silent_conns += next->inside; /* else something was said about it */
     time_silence(r, next);
 }
 

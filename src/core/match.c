@@ -42,7 +42,6 @@ static void send_request(struct relay *r, struct request *q)
     m->created_ms = q->rec.created_ms;
     m->deadline_ms = r->now.wall_ms + (int64_t)r->limits.request_timeout_ms;
     q->sent = true;
-    q->silent_conns++;
     q->dispatched_ms = r->now.mono_ms;
 }
 

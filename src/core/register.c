@@ -145,7 +145,6 @@ static size_t resume(struct relay *r, struct app_conn *a, const struct app_regis
         lease_take(r, q, a);
         lease_attach(r, q, a);
         q->restored = false;
-        q->silent_conns++;
         out[count++] = (struct resumed){reg->resume[i], q->text.len};
     }
     return count;

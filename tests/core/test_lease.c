@@ -228,6 +228,24 @@ static void a_request_that_its_app_never_survives_is_poisoned_though_it_comes_ba
     expect(t, "save final r1/1 failed poisoned");
 }
 
+static void a_request_that_only_waits_inside_its_app_is_kept_for_it(void **state)
+{
+    struct rig *t = *state;
+    join(t, 1, .instance = "a", .prefetch = 1);
+    submit(t, "ann");
+    submit(t, "ben");
+    for (uint64_t conn = 1; conn < 4; conn++) {
+        delta(t, conn, lease(t, 1, 1), "x");
+        if (conn == 3)
+            show(t, SHOW_STORE);
+        vanish(t, conn);
+        if (conn < 3)
+            join(t, conn + 1, .instance = "a", .prefetch = 1,
+                 .resume = {lease(t, 1, 1), lease(t, 2, 1)}, .resume_count = 2);
+    }
+    expect_nothing(t);
+}
+
 static void an_app_that_says_something_in_between_may_come_back_again_and_again(void **state)
 {
     struct rig *t = *state;
@@ -415,6 +433,7 @@ int main(void)
         RIG_TEST(a_request_fails_when_it_has_had_its_attempts),
         RIG_TEST(a_request_that_cost_three_apps_is_poisoned),
         RIG_TEST(a_request_that_its_app_never_survives_is_poisoned_though_it_comes_back),
+        RIG_TEST(a_request_that_only_waits_inside_its_app_is_kept_for_it),
         RIG_TEST(an_app_that_says_something_in_between_may_come_back_again_and_again),
         RIG_TEST(an_attempt_that_never_left_counts_for_nothing),
         RIG_TEST(silence_ends_a_request_and_the_app_is_told),
