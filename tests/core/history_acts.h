@@ -85,7 +85,9 @@ static inline void some_cancel(struct rig *t, struct model *m)
     char ref[REF_BYTES];
     if (!t->names.count)
         return;
-    struct wish w = {.cancels = true, .request_id = any_request(t, m)};
+    struct wish w = {
+        .cancels = true, .request_id = any_request(t, m), .user_key = user_key(t, name)};
+    w.may = model_may_cancel(t, &w);
     if (chance(m, 4) == 0) {
         w.ticket = t->next_ticket + 1;
         model_wish(m, w);
@@ -109,8 +111,12 @@ static inline void some_subscribe(struct rig *t, struct model *m)
 
 static inline void some_unwatch(struct rig *t, struct model *m)
 {
-    if (t->names.count)
-        unwatch(t, TOPIC_REQUEST, any_request(t, m));
+    if (!t->names.count)
+        return;
+    struct uuid id = any_request(t, m);
+    struct known *k = model_known(t, id);
+    k->watchers -= k->watchers > 0;
+    unwatch(t, TOPIC_REQUEST, id);
 }
 
 /* ---- apps ---- */
@@ -142,13 +148,16 @@ static inline void some_join(struct rig *t, struct model *m)
     if (chance(m, 4) == 0 && t->names.count && j.resume_count < 8) /* perhaps somebody else's */
         j.resume[j.resume_count++] =
             (struct lease_ref){any_request(t, m), 1 + (uint32_t)chance(m, 2)};
+    if (chance(m, 8) == 0) /* perhaps one that was revoked */
+        j.token = chance(m, t->disk.token_count);
     if (chance(m, 4) == 0) { /* it comes back with more or fewer places */
         j.concurrency = a->concurrency = 1 + (uint32_t)chance(m, 3);
         j.prefetch = a->prefetch = (uint32_t)chance(m, 3);
     }
     uint64_t older = a->conn;
-    model_disconnected(m, older ? older : UINT64_MAX);
+    model_disconnected(t, older ? older : UINT64_MAX, false);
     a->conn = j.conn;
+    a->token = j.token;
     join_as(t, j);
     if (older) /* noticed late */
         vanish(t, older);
@@ -170,8 +179,9 @@ static inline void some_leave(struct rig *t, struct model *m)
     if (!a)
         return;
     uint64_t conn = a->conn;
-    model_disconnected(m, conn);
-    feed(t, &(struct event){.kind = EVENT_APP_GONE, .conn = conn, .clean = chance(m, 2)});
+    bool clean = chance(m, 2);
+    model_disconnected(t, conn, clean);
+    feed(t, &(struct event){.kind = EVENT_APP_GONE, .conn = conn, .clean = clean});
 }
 
 static inline struct lease_ref any_lease(struct rig *t, struct model *m, const struct mock *a)
@@ -200,7 +210,9 @@ static inline void some_text(struct rig *t, struct model *m)
                              .lease = msg.lease,
                              .progress = {.has_percent = true, .percent = (double)chance(m, 100)}};
     model_heard(t, a->conn, msg.lease);
+    struct streamed before = model_streamed(t, a->conn, &msg);
     app_says(t, a->conn, msg);
+    model_check_streamed(t, &msg, before);
 }
 
 static inline void some_final(struct rig *t, struct model *m)
@@ -215,12 +227,18 @@ static inline void some_final(struct rig *t, struct model *m)
         return;
     model_heard(t, a->conn, msg.lease);
     struct known *k = model_known(t, msg.lease.request_id);
+    if (k->lingers == a->conn && k->attempt == msg.lease.attempt &&
+        t->now.mono_ms < k->lingers_until_ms)
+        k->spent_run = m->run;
+    model_owes(a, msg.lease);
     model_stopped(k, a->conn, msg.lease.attempt);
     snprintf(json, sizeof json, "{\"n\":%llu}", (unsigned long long)chance(m, 1000));
     msg.result = str_of(json);
     if (chance(m, 3) == 0) {
         msg.kind = APP_MSG_ERROR;
         msg.retryable = chance(m, 2);
+        if (k->holder == a->conn && !model_asked(t, msg.lease.request_id))
+            k->wants_retry = msg.retryable && k->attempt == msg.lease.attempt;
     } else if (k->holder == a->conn && k->attempt == msg.lease.attempt &&
                !model_asked(t, msg.lease.request_id)) {
         bytes_unref(k->sent);
@@ -328,9 +346,25 @@ static inline void some_answers(struct rig *t, struct model *m)
     uint64_t how_many = chance(m, 4) ? chance(m, 4) : 1000;
     for (; how_many && t->ask_count; how_many--) {
         t->broken = chance(m, 6) == 0;
+        if (t->broken)
+            m->failed_ms = t->now.mono_ms;
         answer(t);
     }
     t->broken = false;
+}
+
+/* Nothing comes from anybody for a while, and the disk works: what is shown is then what is. */
+static inline void a_quiet_moment(struct rig *t, struct model *m)
+{
+    (void)m;
+    for (int i = 0; i < 3; i++) {
+        answer_all(t);
+        model_note_crowds(t);
+        pass(t, 2 * t->limits.text_save_ms);
+        model_note_crowds(t);
+    }
+    if (!t->ask_count)
+        model_check_quiet(t);
 }
 
 /* Killed at any moment: some of what was asked may be on disk though nobody heard of it. */

@@ -28,6 +28,13 @@ struct known {
     uint64_t heard_ms; /* from its app */
     uint32_t silent;   /* connections that had it since one said something about it */
     bool timed_out;
+    uint64_t gone_ms;   /* when its app's connection went */
+    bool waited_for;    /* for its app to come back, which it still may */
+    bool wants_retry;   /* its app's newest word on it is an error that another attempt may mend */
+    unsigned over_run;  /* the start of the relay under which its end was saved */
+    unsigned spent_run; /* and that under which its app told, after the end, what it had cost */
+    unsigned watchers;  /* at least */
+    uint64_t position;  /* shown last; 0 = none */
     struct bytes *told; /* the result that was acknowledged */
     struct bytes *sent; /* the newest result that an app has sent */
     struct buf text;    /* as published since the attempt began */
@@ -44,6 +51,10 @@ struct mock {
     uint32_t concurrency, prefetch;
     struct lease_ref held[64]; /* what it believes to be its own */
     size_t held_count;
+    struct lease_ref owed[64]; /* what it has said the end of and had no answer to */
+    size_t owed_count;
+    size_t token;        /* by which it last came */
+    uint64_t crowded_ms; /* when it was last seen with more than it works on at a time */
 };
 
 struct model {
@@ -51,9 +62,11 @@ struct model {
     size_t count;
     struct mock apps[MODEL_APPS];
     uint64_t next_conn, seed;
+    uint64_t failed_ms; /* when the disk last failed */
     unsigned run;
     struct wish *wishes;
     size_t wish_count, wish_cap;
+    struct space_view shown[DISK_ROWS]; /* beside disk.spaces: what was shown of them last */
 };
 
 static inline struct known *model_known(struct rig *t, struct uuid id)
@@ -92,20 +105,26 @@ static inline struct mock model_away(const struct mock *a)
     struct mock away = *a;
     away.conn = 0;
     away.registered = away.drained = false;
+    away.owed_count = 0;
     return away;
 }
 
-/* The connection is no more; what it held waits or goes back. */
-static inline void model_disconnected(struct model *m, uint64_t conn)
+/* The connection is no more; what it held waits for the app, or goes back when it went for good. */
+static inline void model_disconnected(struct rig *t, uint64_t conn, bool for_good)
 {
+    struct model *m = t->watch_ctx;
     struct mock *a = model_app(m, conn);
     if (a)
         *a = model_away(a);
     for (size_t i = 0; i < m->count; i++) {
-        if (m->known[i].holder == conn)
-            m->known[i].holder = 0;
-        if (m->known[i].lingers == conn)
-            m->known[i].lingers = 0;
+        struct known *k = &m->known[i];
+        if (k->lingers == conn)
+            k->lingers = 0;
+        if (k->holder != conn)
+            continue;
+        k->holder = 0;
+        k->gone_ms = t->now.mono_ms;
+        k->waited_for = !for_good;
     }
 }
 
@@ -296,6 +315,7 @@ static inline void model_registered(struct rig *t, uint64_t conn, const struct a
     a->registered = true;
     a->connection_id = out->connection_id;
     assert_true(model_connected(m, a->space) <= space(t, a->space)->max_apps);
+    assert_false(t->disk.tokens[a->token].revoked_ms);
     for (size_t i = 0; i < out->resumed_count; i++) {
         struct known *k = model_known(t, out->resumed[i].lease.request_id);
         assert_int_equal(k->holder, 0);
@@ -310,7 +330,19 @@ static inline void model_registered(struct rig *t, uint64_t conn, const struct a
         model_has(t, k, a);
         model_hold(t, conn, out->resumed[i].lease);
     }
+    for (size_t i = 0; i < m->count; i++) /* it may have taken the place that others would need */
+        if (m->known[i].space_key == uuid_key(space(t, a->space)->id))
+            m->known[i].waited_for = false;
     assert_true(model_working(t, conn) <= a->concurrency + a->prefetch);
+}
+
+static inline void model_answered_app(struct mock *a, struct lease_ref l)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < a->owed_count; i++)
+        if (!uuid_eq(a->owed[i].request_id, l.request_id) || a->owed[i].attempt != l.attempt)
+            a->owed[kept++] = a->owed[i];
+    a->owed_count = kept;
 }
 
 /* What is acknowledged is on disk, and it is what the app sent. */
@@ -319,6 +351,8 @@ static inline void model_acked(struct rig *t, uint64_t conn, const struct app_ou
     struct disk_request *q = disk_request(&t->disk, out->lease.request_id);
     struct known *k = model_known(t, out->lease.request_id);
     struct mock *a = model_app(t->watch_ctx, conn);
+    if (a)
+        model_answered_app(a, out->lease);
     if (out->code == ERR_STORE_UNAVAILABLE)
         return;
     if (a)
@@ -326,11 +360,13 @@ static inline void model_acked(struct rig *t, uint64_t conn, const struct app_ou
     if (out->code)
         return;
     assert_non_null(q);
+    assert_true(q->rec.status == REQUEST_COMPLETED || q->rec.status == REQUEST_FAILED ||
+                q->rec.status == REQUEST_QUEUED);
+    assert_int_equal(q->rec.attempt, out->lease.attempt);
     if (k->holder == conn && k->attempt == out->lease.attempt)
         k->holder = 0;
     if (q->rec.status != REQUEST_COMPLETED)
         return;
-    assert_int_equal(q->rec.attempt, out->lease.attempt);
     if (!k->told) {
         k->told = bytes_ref(q->rec.result);
         assert_true(str_eq(bytes_str(k->told), bytes_str(k->sent)));
@@ -370,104 +406,14 @@ static inline void model_stopped(struct known *k, uint64_t conn, uint32_t attemp
 
 #include "model_wishes.h"
 
-/* What is shown of a space equals a recount. */
-static inline void model_check_space(struct rig *t, const struct space_view *v)
-{
-    const struct model *m = t->watch_ctx;
-    uint32_t apps = 0, slots = 0, waiting = 0;
-    if (v->removed)
-        return;
-    for (size_t i = 0; i < MODEL_APPS; i++) {
-        bool here = m->apps[i].conn && m->apps[i].registered && !strcmp(m->apps[i].space, v->name);
-        apps += here;
-        slots += here ? m->apps[i].concurrency : 0;
-    }
-    for (size_t i = 0; i < t->disk.request_count; i++) {
-        const struct request_record *x = &t->disk.requests[i].rec;
-        waiting += x->status == REQUEST_QUEUED && x->space_key == uuid_key(v->space_id) &&
-                   !model_asked(t, x->id);
-    }
-    assert_int_equal(v->apps, apps);
-    assert_int_equal(v->slots, slots);
-    assert_int_equal(v->queue_length, waiting);
-    assert_int_equal(v->connected, apps > 0);
-    assert_true(v->slots_free <= v->slots);
-}
-
-static inline void model_publish(struct rig *t, const struct effect *e)
-{
-    const struct request_view *v = e->topic_event.request;
-    if (e->topic_event.kind == PUBLISH_SPACE)
-        model_check_space(t, e->topic_event.space);
-    if (e->topic.kind != TOPIC_REQUEST)
-        return;
-    struct disk_request *q = disk_request(&t->disk, e->topic.id);
-    struct known *k = model_known(t, e->topic.id);
-    if (e->topic_event.kind == PUBLISH_DELTA) {
-        buf_str_append(&k->text, v->text);
-    } else if (e->topic_event.kind == PUBLISH_FINAL) {
-        assert_false(k->shown_over); /* once */
-        k->shown_over = true;
-        assert_true(request_status_final(q->rec.status));
-        assert_true((v->fields & VIEW_FINISHED) && v->finished_ms == q->rec.finished_ms);
-        assert_string_equal(request_status_name(v->status), request_status_name(q->rec.status));
-        assert_true(str_eq(buf_str(&k->text), buf_str(&q->text)));
-    } else if (e->topic_event.kind == PUBLISH_STATE && (v->fields & VIEW_POSITION)) {
-        model_check_position(t, &q->rec, v->position);
-    }
-    if (e->topic_event.kind == PUBLISH_STATE && (v->fields & VIEW_TEXT))
-        buf_clear(&k->text);
-}
-
-/* An attempt that its app has had counts, unless it only waited there. */
-static inline void model_check_waived(struct rig *t, struct known *k, const struct change *c)
-{
-    bool had = k->tried == c->attempt && !k->interrupted;
-    if (!had || c->waived == disk_request(&t->disk, c->id)->rec.waived)
-        return;
-    assert_true(k->waited);
-    k->interrupted = true;
-    k->tries--;
-}
-
-/* Given up neither too early nor too late. */
-static inline void model_check_loss(struct rig *t, const struct change *c)
-{
-    struct known *k = model_known(t, c->id);
-    model_check_waived(t, k, c);
-    if (c->kind == CHANGE_REQUEST_QUEUED)
-        assert_true(c->lost < t->limits.poison_losses && c->lost <= k->tries);
-    else if (!strcmp(c->code, err_code(ERR_APP_LOST)))
-        assert_true(k->tries >= t->limits.max_attempts);
-    else if (!strcmp(c->code, err_code(ERR_POISONED)))
-        assert_true(k->tries >= t->limits.poison_losses || k->silent >= t->limits.poison_losses);
-    else if (!strcmp(c->code, err_code(ERR_TIMEOUT))) {
-        assert_true(k->timed_out || t->now.mono_ms >= k->heard_ms + t->limits.request_timeout_ms);
-        k->timed_out = true; /* until it is saved */
-    }
-}
-
-static inline void model_save(struct rig *t, const struct change *c)
-{
-    bool new = c->kind == CHANGE_REQUEST_NEW && c->attempt > 0;
-    if (c->kind == CHANGE_REQUEST_NEW)
-        model_accepted(t, c);
-    if (c->kind == CHANGE_REQUEST_QUEUED || c->kind == CHANGE_REQUEST_FINAL)
-        model_check_loss(t, c);
-    if (c->kind != CHANGE_REQUEST_ATTEMPT && !new)
-        return;
-    const struct request_record *rec = new ? c->request : &disk_request(&t->disk, c->id)->rec;
-    assert_int_equal(model_before_count(t, rec), 0); /* nobody is passed over */
-    assert_false(model_overtakes(t, rec));
-    assert_true(model_known(t, rec->id)->tries < t->limits.max_attempts);
-}
+#include "model_shown.h"
 
 static inline void model_watch(struct rig *t, const struct effect *e)
 {
     if (e->kind == EFFECT_APP_SEND)
         model_app_send(t, e);
     else if (e->kind == EFFECT_CLOSE)
-        model_disconnected(t->watch_ctx, e->conn);
+        model_disconnected(t, e->conn, true);
     else if (e->kind == EFFECT_CLIENT_SEND)
         model_client_send(t, e);
     else if (e->kind == EFFECT_REPLY)
@@ -483,6 +429,7 @@ static inline void model_restarted(struct rig *t)
 {
     struct model *m = t->watch_ctx;
     m->run++;
+    memset(m->shown, 0, sizeof m->shown);
     for (size_t i = 0; i < MODEL_APPS; i++)
         m->apps[i] = model_away(&m->apps[i]);
     for (size_t i = 0; i < m->wish_count; i++)
@@ -495,7 +442,9 @@ static inline void model_restarted(struct rig *t)
         k->user_key = rec->user_key;
         k->space_key = rec->space_key;
         k->holder = k->lingers = 0;
-        k->shown_over = false;
+        k->gone_ms = t->now.mono_ms;
+        k->shown_over = k->waited_for = false;
+        k->watchers = 0;
         if (rec->status == REQUEST_PROCESSING && k->tried == rec->attempt && !k->interrupted) {
             k->interrupted = true;
             k->tries--;
@@ -506,5 +455,7 @@ static inline void model_restarted(struct rig *t)
         buf_str_append(&k->text, buf_str(&t->disk.requests[i].text));
     }
 }
+
+#include "model_rest.h"
 
 #endif

@@ -9,6 +9,7 @@ static const char *const model_payloads[] = {"{\"prompt\":\"x\"}", "{\"prompt\":
 /* A submit or a cancel. Answered exactly once, unless the relay was killed before. */
 struct wish {
     bool cancels, over;
+    bool may;        /* cancel: it is theirs, or they are an admin */
     uint64_t ticket; /* 0 = by socket, and ref is "w" and its number */
     int64_t user_key;
     struct uuid request_id; /* cancel */
@@ -65,6 +66,24 @@ static inline bool model_same_body(const struct idempotency_record *k, const str
     return k->space_key == uuid_key(w->space_id) && hash_eq(k->hash, rig_hash(str_of(w->payload)));
 }
 
+/* ---- who may ---- */
+
+static inline const struct user_record *model_user(const struct rig *t, int64_t key)
+{
+    for (size_t i = 0; i < t->disk.user_count; i++)
+        if (uuid_key(t->disk.users[i].id) == key)
+            return &t->disk.users[i];
+    return NULL;
+}
+
+static inline bool model_may_cancel(struct rig *t, const struct wish *w)
+{
+    return model_user(t, w->user_key)->role == ROLE_ADMIN ||
+           model_known(t, w->request_id)->user_key == w->user_key;
+}
+
+static inline bool model_has_too_many(struct rig *t, const struct wish *w);
+
 /* ---- answers ---- */
 
 static inline void model_submitted(struct rig *t, const struct wish *w, struct uuid request_id,
@@ -101,8 +120,12 @@ static inline void model_answered(struct rig *t, struct wish *w, enum err code,
         assert_true(k && !model_same_body(k, w));
     }
     const struct disk_request *q = w->cancels ? disk_request(&t->disk, w->request_id) : NULL;
-    if (w->cancels && !code)
+    if (w->cancels && !code) {
         assert_int_equal(q->rec.status, REQUEST_CANCELLED);
+        assert_true(w->may || model_may_cancel(t, w));
+    }
+    if (!w->cancels && !w->key[0] && code == ERR_RATE_LIMITED)
+        assert_true(model_has_too_many(t, w));
     if (w->cancels && code == ERR_ALREADY_FINAL)
         assert_true(request_status_final(q->rec.status));
 }
@@ -112,6 +135,11 @@ static inline void model_client_send(struct rig *t, const struct effect *e)
     struct model *m = t->watch_ctx;
     const struct client_out *out = &e->client_out;
     unsigned long number;
+    if (out->kind == CLIENT_OUT_SUBSCRIBED && out->request &&
+        (out->request->fields & VIEW_POSITION)) {
+        model_known(t, out->topic.id)->watchers++;
+        model_known(t, out->topic.id)->position = out->request->position;
+    }
     char ref[REF_BYTES];
     if (!str_copy(ref, sizeof ref, out->ref) || sscanf(ref, "w%lu", &number) != 1)
         return;
@@ -232,6 +260,7 @@ static inline void model_accepted(struct rig *t, const struct change *c)
     k->run = m->run;
     k->user_key = rec->user_key;
     k->space_key = rec->space_key;
+    assert_false(model_user(t, rec->user_key)->disabled);
     model_check_rate(t, k, m->count);
     model_check_turn(t, rec);
     if (c->idempotency)
@@ -243,6 +272,49 @@ static inline void model_accepted(struct rig *t, const struct change *c)
     }
     assert_true(unfinished < t->limits.unfinished_per_person);
     assert_true(waiting < t->limits.queue_per_space);
+}
+
+/* ---- refusing: only who has too many ---- */
+
+/* Their requests of this start, the newest first, come faster than a minute's number of them. */
+static inline bool model_too_fast(struct rig *t, const struct wish *w)
+{
+    const struct model *m = t->watch_ctx;
+    const uint64_t n = t->limits.requests_per_minute, step_us = n ? 60000000 / n : 0;
+    uint64_t sum_us = step_us;
+    for (size_t i = m->count; n && i-- > 0;) {
+        const struct known *k = &m->known[i];
+        if (k->user_key != w->user_key || k->run != m->run || !model_counts(t, i))
+            continue;
+        sum_us += step_us;
+        if (sum_us > 60000000 + (t->now.mono_ms - (uint64_t)k->accepted_ms) * 1000)
+            return true;
+    }
+    return false;
+}
+
+static inline bool model_too_soon(struct rig *t, const struct wish *w)
+{
+    const struct model *m = t->watch_ctx;
+    const int64_t key = uuid_key(w->space_id);
+    const uint64_t rate_limit_ms = (uint64_t)model_space(t, key)->rate_limit_s * 1000;
+    for (size_t i = 0; i < m->count; i++) {
+        const struct known *k = &m->known[i];
+        if (k->user_key == w->user_key && k->space_key == key && k->run == m->run &&
+            model_counts(t, i) && t->now.mono_ms < (uint64_t)k->accepted_ms + rate_limit_ms)
+            return true;
+    }
+    return false;
+}
+
+static inline bool model_has_too_many(struct rig *t, const struct wish *w)
+{
+    const struct model *m = t->watch_ctx;
+    size_t unfinished = 0;
+    for (size_t i = 0; i < m->count; i++)
+        unfinished += m->known[i].user_key == w->user_key && model_open(t, i);
+    return unfinished >= t->limits.unfinished_per_person || model_too_fast(t, w) ||
+           model_too_soon(t, w);
 }
 
 #endif

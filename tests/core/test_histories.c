@@ -19,7 +19,8 @@ static const struct {
             {some_space, 1},   {some_user, 1},
             {some_time, 14},   {much_time, 1},
             {another_time, 1}, {a_crash, 1},
-            {a_stop, 1},       {some_answers, 60}};
+            {a_stop, 1},       {a_quiet_moment, 2},
+            {some_answers, 60}};
 #define ACTS (sizeof acts / sizeof acts[0])
 
 /* Each history has more of some acts and nothing of others: what is rare in the mean is then common
@@ -117,6 +118,7 @@ static void bring_to_an_end(struct rig *t, struct model *m)
             some_leave(t, m);
     }
     assert_true(all_final(t));
+    pass(t, t->limits.save_retry_ms); /* what must be saved in the end has been */
     command(t, (struct command){.kind = CMD_QUERY_STATS, .actor = as(t, "root")});
     assert_int_equal(t->reply.stats.queued + t->reply.stats.processing, 0);
     for (size_t i = 0; i < m->wish_count; i++)
@@ -124,8 +126,10 @@ static void bring_to_an_end(struct rig *t, struct model *m)
     for (size_t i = 0; i < m->count; i++) {
         struct disk_request *q = disk_request(&t->disk, t->names.requests[i]);
         assert_true(q || !m->known[i].submitted);
-        if (q)
+        if (q) {
             assert_int_equal(q->finals, 1);
+            model_check_over(t, &m->known[i], q);
+        }
         if (m->known[i].told)
             assert_true(str_eq(bytes_str(q->rec.result), bytes_str(m->known[i].told)));
     }
@@ -144,13 +148,17 @@ static void run(uint64_t seed)
 {
     static struct rig t; /* still to be reached when a check fails */
     static struct model m;
-    m = (struct model){.seed = seed * UINT64_C(0x9e3779b97f4a7c15) + 1, .next_conn = 1000};
+    m = (struct model){
+        .seed = seed * UINT64_C(0x9e3779b97f4a7c15) + 1, .next_conn = 1000, .run = 1};
     set_up(&t, &m);
     t.hold = true;
     unsigned weights[ACTS];
     choose_weights(&m, weights);
-    for (uint64_t i = STEPS_LEAST + chance(&m, STEPS_MORE); i > 0; i--)
+    for (uint64_t i = STEPS_LEAST + chance(&m, STEPS_MORE); i > 0; i--) {
+        model_note_crowds(&t);
         act(&t, &m, weights);
+        model_check_rest(&t);
+    }
     bring_to_an_end(&t, &m);
     grow_old(&t, &m);
     rig_release(&t);
