@@ -207,7 +207,11 @@ class TrafficPerson(Peer):
 
     async def submit(self):
         while not self.traffic.closing:
-            if len(self.asked) + len(self.watched) >= self.window or len(self.traffic.open) >= OPEN:
+            if len(self.asked) + len(self.watched) >= self.window:
+                await asyncio.sleep(0.005)
+                continue
+            if len(self.traffic.open) >= OPEN:
+                await self.look_after_one()
                 await asyncio.sleep(0.005)
                 continue
             self.count += 1
@@ -217,6 +221,14 @@ class TrafficPerson(Peer):
             if self.chance.random() < 0.5:
                 self.asked[ref]["idempotency_key"] = ref
             await self.send("submit", ref=ref, **self.asked[ref])
+
+    async def look_after_one(self):
+        """One that is not watched may have ended without anybody's hearing of it."""
+        for request_id in self.traffic.open - self.watched:
+            if self.traffic.owners[request_id] == self.name:
+                self.watched.add(request_id)
+                await self.send("subscribe", topic=f"request:{request_id}")
+                return
 
     async def on_submitted(self, m):
         if m["ref"] not in self.asked:
@@ -316,7 +328,14 @@ class Traffic:
     # ---- the truth as the relay sees it ----
 
     async def ask(self, name, ids):
+        """Again what was not answered when the connection is lost: while this process is busy it pongs too late."""
         states = {}
+        while left := [i for i in ids if i not in states]:
+            with contextlib.suppress(*GONE):
+                await self.ask_once(name, left, states)
+        return states
+
+    async def ask_once(self, name, ids, states):
         headers = {"Cookie": self.relay.people[name].cookie, "Origin": self.relay.url}
         async with websockets.connect("ws" + self.relay.url[4:] + "/ws/client", extra_headers=headers, max_size=None,
                                       ping_interval=None, compression=None, close_timeout=0.05) as ws:
@@ -332,7 +351,6 @@ class Traffic:
                         states[m["topic"][8:]] = m.get("state")
                 for request_id in some:
                     await ws.send(json.dumps({"type": "unsubscribe", "topic": f"request:{request_id}"}))
-        return states
 
     def shown(self, ids=None):
         """Of all that anybody knows of: what its owner is shown now; None when that is not found."""
