@@ -30,11 +30,15 @@ struct lease_ref {
     uint32_t attempt; /* in a message from an app, 0 = the one that this connection holds */
 };
 
+/* What of the OpenAI-compatible API an app can serve. */
+enum endpoint { ENDPOINT_CHAT, ENDPOINT_COMPLETIONS, ENDPOINT_EMBEDDINGS, ENDPOINT__MAX };
+
 struct app_register {
     struct str space_name; /* "" when missing */
     struct str token;      /* "" when missing */
     struct str instance, app_name, app_version;
     uint32_t concurrency, prefetch; /* 1..1024, 0..1024 */
+    uint32_t endpoints;             /* bits 1 << enum endpoint; 0 = it did not say */
     const struct lease_ref *resume;
     size_t resume_count;
     bool own_queue; /* it takes many at once and works on them in its own order: only the oldest is

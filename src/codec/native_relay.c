@@ -218,6 +218,22 @@ static void put_app(struct buf *b, const struct app_register *reg)
     buf_putc(b, '}');
 }
 
+static void put_endpoints(struct buf *b, uint32_t endpoints)
+{
+    static const char *const names[] = {[ENDPOINT_CHAT] = "chat.completions",
+                                        [ENDPOINT_COMPLETIONS] = "completions",
+                                        [ENDPOINT_EMBEDDINGS] = "embeddings"};
+    const char *before = ",\"endpoints\":[";
+    for (unsigned i = 0; i < ENDPOINT__MAX; i++) {
+        if (!(endpoints & 1u << i))
+            continue;
+        buf_printf(b, "%s\"%s\"", before, names[i]);
+        before = ",";
+    }
+    if (endpoints)
+        buf_putc(b, ']');
+}
+
 static void encode_register(struct buf *b, const struct app_msg *m)
 {
     const struct app_register *reg = &m->reg;
@@ -227,6 +243,7 @@ static void encode_register(struct buf *b, const struct app_msg *m)
     put_app(b, reg);
     put_number(b, ",\"concurrency\":", reg->concurrency);
     put_number(b, ",\"prefetch\":", reg->prefetch);
+    put_endpoints(b, reg->endpoints);
     for (size_t i = 0; i < reg->resume_count; i++) {
         put_lease(b, i ? ",{\"request_id\":" : ",\"resume\":[{\"request_id\":", &reg->resume[i]);
         buf_putc(b, '}');

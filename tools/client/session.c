@@ -35,6 +35,7 @@ static void send_register(struct client *c)
         .app_version = str_of(c->version),
         .concurrency = c->options.concurrency,
         .prefetch = c->options.prefetch,
+        .endpoints = c->options.endpoints,
         .resume = resume,
         .resume_count = count,
     };
