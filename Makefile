@@ -71,18 +71,22 @@ $(BUILD)/relay-bench: $(BENCH_OBJ) $(TOOL_LAYERS)
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(TOOL_LAYERS) -Wl,--end-group $(TOOL_LIBS)
 
+BRIDGE_PURE := $(addprefix $(BUILD)/tools/bridge/,sse.o completion.o completion_error.o body.o blame.o)
+
 # Tests in C: one program a file, linked with everything but main.
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/gen/assets_table.o $(LAYER_LIBS)
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) -lcmocka $(LIBS)
 
 $(BUILD)/tests/bench/test_histogram: $(BUILD)/tools/bench/histogram.o
+$(filter $(BUILD)/tests/bridge/%,$(TESTS)): $(BRIDGE_PURE)
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/gen/assets_table.o $(LAYER_LIBS)
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) $(LIBS)
 
 $(BUILD)/tests/fuzz/fuzz_text: $(BUILD)/tools/client/url.o
+$(BUILD)/tests/fuzz/fuzz_sse: $(BRIDGE_PURE)
 
 # What programs under test are preloaded with, without sanitizers of its own.
 FAULT := $(patsubst tests/fault/%.c,$(BUILD)/tests/fault/%.so,$(wildcard tests/fault/*.c))
