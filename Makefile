@@ -32,7 +32,7 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 ASSETS := $(shell find templates static src/store/sql -type f 2>/dev/null | LC_ALL=C sort)
 
 .PHONY: all
-all: $(BUILD)/spacerelay $(BUILD)/mock-app $(BUILD)/relay-bench
+all: $(BUILD)/spacerelay $(BUILD)/mock-app $(BUILD)/bridge $(BUILD)/relay-bench
 
 .SECONDARY:
 $(BUILD)/%.o: %.c
@@ -70,6 +70,11 @@ BENCH_OBJ := $(call obj_of,$(wildcard tools/bench/*.c) tools/client/options.c)
 $(BUILD)/relay-bench: $(BENCH_OBJ) $(TOOL_LAYERS)
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(TOOL_LAYERS) -Wl,--end-group $(TOOL_LIBS)
+
+BRIDGE_OBJ := $(call obj_of,$(wildcard tools/bridge/*.c) $(TOOL_LIB_SRC))
+$(BUILD)/bridge: $(BRIDGE_OBJ) $(TOOL_LAYERS)
+	@echo "LD $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(TOOL_LAYERS) -Wl,--end-group -lcurl $(TOOL_LIBS)
 
 BRIDGE_PURE := $(addprefix $(BUILD)/tools/bridge/,sse.o completion.o completion_error.o body.o blame.o)
 
@@ -164,7 +169,7 @@ format:
 .PHONY: help run install clean deps deps-run deps-test deps-check deps-bench deps-torture
 help:
 	@printf '%-26s %s\n' \
-	    'make' 'build $(BUILD)/spacerelay, $(BUILD)/mock-app and $(BUILD)/relay-bench' \
+	    'make' 'build spacerelay, mock-app, bridge and relay-bench in $(BUILD)' \
 	    'make run [PORT=5001]' 'install what is missing, build, start a demo relay on this machine' \
 	    'make test' 'install test tools, build, run all tests' \
 	    'make check' 'the rules of the house: layers, banned functions, catalogues, headers, format' \
@@ -188,9 +193,11 @@ run: deps-run
 install: all
 	install -D -m 0755 $(BUILD)/spacerelay $(DESTDIR)$(PREFIX)/bin/spacerelay
 	install -D -m 0755 $(BUILD)/mock-app $(DESTDIR)$(PREFIX)/bin/mock-app
+	install -D -m 0755 $(BUILD)/bridge $(DESTDIR)$(PREFIX)/bin/bridge
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@PREFIX@|$(PREFIX)|' tools/spacerelay.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/spacerelay.service
-	chmod 0644 $(DESTDIR)$(PREFIX)/lib/systemd/system/spacerelay.service
+	sed 's|@PREFIX@|$(PREFIX)|' tools/spacerelay-bridge.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/spacerelay-bridge@.service
+	chmod 0644 $(DESTDIR)$(PREFIX)/lib/systemd/system/spacerelay.service $(DESTDIR)$(PREFIX)/lib/systemd/system/spacerelay-bridge@.service
 
 clean:
 	rm -rf -- $(BUILD) build build-asan build-tsan

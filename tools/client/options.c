@@ -162,9 +162,9 @@ static void put_help(const struct option_table *t)
         char head[64];
         snprintf(head, sizeof head, "--%s %s", row->name, row->value ? row->value : "");
         if (row->help)
-            printf("  %-20s %s\n", head, row->help);
+            printf("  %-24s%s\n", head, row->help);
     }
-    puts("  --help               this text\n  --version            the version\n\n"
+    puts("  --help                  this text\n  --version               the version\n\n"
          "Each may also stand in the environment: SPACERELAY_TOKEN for --token, and so on.");
 }
 
