@@ -128,6 +128,25 @@ step('an app is drained and disconnected on the page of its space', async () => 
     assert.ok(done.includes('app drained') && done.includes('app disconnected'));
 });
 
+step('a space has a picture, asks for what it takes, and its open door is warned of', async () => {
+    await world.admin.createSpace('painted', async (form) => {
+        await form.getByLabel('Kind of picture').selectOption({ label: 'Gradient' });
+        await form.getByLabel('Picture', { exact: true }).fill('#667eea, #764ba2');
+        for (const name of ['Audio', /^Video/, /Let apps register without a token/])
+            await form.getByRole('checkbox', { name }).check();
+    });
+    assert.equal(await page.getByRole('checkbox', { name: /Let apps register without a token/ }).isChecked(), true);
+    await page.goto('/admin/');
+    await page.locator('#legacy').getByRole('link', { name: 'painted' }).waitFor();
+    await bea.page.goto('/');
+    await bea.page.locator('.space-card', { hasText: 'painted' }).locator('svg.cover').waitFor();
+    await bea.page.goto('/spaces/painted');
+    await bea.page.locator('svg.cover').waitFor();
+    assert.equal(await bea.page.getByLabel('Address of an audio file').isEnabled(), true);
+    assert.equal(await bea.page.getByLabel('Video coming').isDisabled(), true);
+    assert.equal(await bea.page.getByLabel(/^Files/).count(), 0);
+});
+
 step('all of it works without JavaScript', async () => {
     const plain = await world.person({ javaScriptEnabled: false });
     await plain.logIn('ada');
