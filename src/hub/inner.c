@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "hub/sorry.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -83,16 +84,10 @@ static void unwait(struct inner *in, struct exchange *x)
     in->waiting_bytes -= bytes_of(x);
 }
 
-static void answer(struct exchange *x, unsigned status, const char *text, bool retry)
-{
-    struct str headers = retry ? STR("Retry-After: 1\r\n") : STR("");
-    exchange_reply(x, status, "text/plain; charset=utf-8", headers, str_of(text));
-}
-
 static void on_timeout(struct timer *t)
 {
     struct exchange *x = CONTAINER_OF(t, struct exchange, inner_timer);
-    answer(x, 504, "The page took too long.\n", false);
+    sorry_reply(x, SORRY_TOO_LATE);
 }
 
 void inner_forget(struct exchange *x)
@@ -142,7 +137,7 @@ static void lose(struct inner_conn *ic)
         x->retried = true; /* stays ic->x: sent once the link is up again */
         return;
     }
-    answer(x, 502, "The page could not be made.\n", false);
+    sorry_reply(x, SORRY_BROKEN);
 }
 
 /* ---- requests ---- */
@@ -208,12 +203,12 @@ void inner_submit(struct inner *in, struct exchange *x)
 {
     struct edge *e = x->conn->edge;
     if (!in || in->stopping) {
-        answer(x, 503, "Pages are not ready yet.\n", true);
+        sorry_reply(x, SORRY_NOT_READY);
         return;
     }
     struct inner_conn *ic = free_link(in);
     if (!ic && !may_wait(in, x)) {
-        answer(x, 503, "Too many pages are asked for at once.\n", true);
+        sorry_reply(x, SORRY_TOO_MANY);
         return;
     }
     x->inner_timer.due = on_timeout;

@@ -274,6 +274,21 @@ def test_too_many_waiting_get_503(pages):
     finish(waiting, 200)
 
 
+@pytest.mark.parametrize("pages", [(1, {"inner_waiting": 0})], indirect=True)
+def test_who_gets_no_page_is_told_in_their_language(pages):
+    edge, web = pages
+    busy = ask(edge)
+    hop = web.next()
+    for fields, words in (("", "当前访问的人过多"), ("Accept-Language: ko\r\n", "접속이 너무 많습니다"),
+                          ("Accept-Language: de\r\n", "Too many pages"),
+                          ("Accept-Language: ko\r\nCookie: a=b; lang=en\r\n", "Too many pages")):
+        with edge.connect() as c:
+            reply = c.get("/page/x", fields)
+            assert reply.status == 503 and words in reply.body.decode()
+    hop.reply()
+    finish(busy, 200)
+
+
 @pytest.mark.parametrize("pages", [(1, {"inner_waiting_bytes": 10000})], indirect=True)
 def test_too_many_bytes_that_wait_get_503(pages):
     edge, web = pages
