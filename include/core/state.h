@@ -123,6 +123,7 @@ struct app_conn {
     char instance[INSTANCE_BYTES];
     char name[NOTE_BYTES], version[NOTE_BYTES], address[ADDRESS_BYTES];
     uint32_t concurrency, prefetch;
+    uint32_t endpoints;
     uint32_t at_once; /* how many it works on at a time, so far as the relay knows */
     uint32_t taken;   /* slots: leases, those being saved, and those that linger */
     bool draining;

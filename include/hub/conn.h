@@ -9,15 +9,16 @@
 
 struct hub;
 
-enum conn_kind { CONN_APP, CONN_CLIENT, CONN_SPACES_APP, CONN__MAX };
+enum conn_kind { CONN_APP, CONN_CLIENT, CONN_SPACES_APP, CONN_CALL, CONN__MAX };
 
-/* The first member of struct app_socket, struct client_socket and struct spaces_app. */
+/* The first member of struct app_socket, struct client_socket, struct spaces_app and struct call.
+ */
 struct conn {
     uint64_t number; /* never 0, never used twice */
     enum conn_kind kind;
     bool closing; /* we have sent a close: nothing more is sent, nothing more is taken */
     struct hub *hub;
-    struct websocket *socket; /* NULL for CONN_SPACES_APP */
+    struct websocket *socket; /* NULL for the last two kinds */
     UT_hash_handle hh;
 };
 

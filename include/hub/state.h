@@ -11,6 +11,7 @@
 struct control;
 struct person;
 struct spaces_apps;
+struct calls;
 struct trigger;
 
 enum hub_phase {
@@ -38,6 +39,7 @@ struct hub {
     uint64_t last_number;
     size_t conn_count[CONN__MAX];
     struct spaces_apps *spaces_apps;
+    struct calls *calls;
     struct person *persons; /* those with sockets, by user_key */
     struct topics *topics;
     struct native_decoder decoder; /* of whatever message is being handled */

@@ -25,6 +25,13 @@ enum app_msg_kind {
     APP_MSG__MAX
 };
 
+/* What of OpenAI's API a request is a call of, and an app can serve. */
+enum { ENDPOINT_CHAT = 1, ENDPOINT_COMPLETIONS = 2, ENDPOINT_EMBEDDINGS = 4 };
+#define ENDPOINTS_DEFAULT (ENDPOINT_CHAT | ENDPOINT_COMPLETIONS)
+/* "chat.completions", "completions", "embeddings"; 0 for other names. */
+uint32_t endpoint_parse(struct str name);
+const char *endpoint_name(uint32_t endpoint); /* of one bit; static storage */
+
 struct lease_ref {
     struct uuid request_id;
     uint32_t attempt; /* in a message from an app, 0 = the one that this connection holds */
@@ -41,6 +48,7 @@ struct app_register {
     uint32_t endpoints;             /* bits 1 << enum endpoint; 0 = it did not say */
     const struct lease_ref *resume;
     size_t resume_count;
+    uint32_t endpoints; /* ENDPOINT_ bits */
     bool own_queue; /* it takes many at once and works on them in its own order: only the oldest is
                        timed */
     bool may_lack_token; /* fine for a space that lets apps register without one */
@@ -131,6 +139,7 @@ struct client_msg {
     struct str space;   /* submit: its name */
     struct str payload; /* raw JSON object */
     uint32_t inputs;    /* submit: INPUT_ bits of what the payload holds */
+    uint32_t endpoint;  /* submit: the ENDPOINT_ bit that the payload names, or 0 */
     struct str ref;     /* echoed; "" when none */
     bool has_idempotency_key;
     struct str idempotency_key; /* submit: at most IDEMPOTENCY_KEY_BYTES - 1; "" when none */

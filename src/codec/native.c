@@ -327,7 +327,7 @@ enum err native_begin_typed(struct native_reading *r, struct native_decoder *d, 
     r->d = d;
     r->text = text;
     r->type = type;
-    r->defaults = (struct app_register){.concurrency = 1};
+    r->defaults = (struct app_register){.concurrency = 1, .endpoints = ENDPOINTS_DEFAULT};
     r->attempt_optional = false;
     enum err e = json_scan(text, (size_t)d->limits->json_depth, true, &r->scan);
     if (e)

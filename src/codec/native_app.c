@@ -47,9 +47,23 @@ static enum err read_resume(struct native_reading *r, struct str array, struct a
     return OK;
 }
 
+/* Names that this version does not know are passed over. */
+static uint32_t read_endpoints(struct str array)
+{
+    struct json_walk w;
+    struct json_member item;
+    uint32_t endpoints = 0;
+    json_walk_start(&w, array);
+    while (json_walk_next(&w, &item)) {
+        if (item.kind == JSON_STRING)
+            endpoints |= endpoint_parse(str_slice(item.value.p + 1, item.value.n - 2));
+    }
+    return endpoints;
+}
+
 struct register_parts {
     struct app_register reg;
-    struct str app, resume;
+    struct str app, resume, endpoints;
 };
 #define REG(member) offsetof(struct register_parts, member)
 
@@ -63,6 +77,7 @@ static enum err decode_register(struct native_reading *r, struct app_msg *out)
         {"prefetch", FIELD_U32, false, REG(reg.prefetch), NO_FLAG, 0, 1024},
         {"app", FIELD_OBJECT, false, REG(app), NO_FLAG, 0, 0},
         {"resume", FIELD_ARRAY, false, REG(resume), NO_FLAG, 0, 0},
+        {"endpoints", FIELD_ARRAY, false, REG(endpoints), NO_FLAG, 0, 0},
     };
     static const struct field app_fields[] = {
         {"name", FIELD_STRING, false, REG(reg.app_name), NO_FLAG, 0, 0},
@@ -76,6 +91,8 @@ static enum err decode_register(struct native_reading *r, struct app_msg *out)
     }
     if (!e && parts.resume.n)
         e = read_resume(r, parts.resume, &parts.reg);
+    if (!e && parts.endpoints.n)
+        parts.reg.endpoints = read_endpoints(parts.endpoints);
     out->reg = parts.reg;
     return e;
 }

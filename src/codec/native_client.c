@@ -63,6 +63,8 @@ static enum err read_payload(struct native_reading *r, struct client_msg *out)
             return native_refuse(r->d, ERR_INPUT_REFUSED,
                                  "field `payload.prompt` must be a string");
         out->inputs |= input_of(&m);
+        if (json_key_is(m.key, STR("endpoint")) && m.kind == JSON_STRING)
+            out->endpoint = endpoint_parse(str_slice(m.value.p + 1, m.value.n - 2));
     }
     return OK;
 }

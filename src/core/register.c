@@ -93,6 +93,7 @@ static struct app_conn *app_new(struct relay *r, const struct event *e, struct s
     a->token_key = token_key;
     a->concurrency = reg->concurrency;
     a->prefetch = reg->prefetch;
+    a->endpoints = reg->endpoints;
     a->at_once = reg->own_queue ? 1 : reg->concurrency;
     a->connected_ms = r->now.wall_ms;
     (void)(str_copy(a->instance, sizeof a->instance, reg->instance));

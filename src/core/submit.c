@@ -12,6 +12,7 @@ struct wish {
     struct space *space;
     struct str payload, key; /* key "" = none */
     uint32_t inputs;         /* of the payload */
+    uint32_t endpoint;
     const struct hash *hash; /* of the payload, when there is a key */
     uint64_t conn, ticket;
     struct str ref;
@@ -134,13 +135,27 @@ static enum err check_inputs(struct relay *r, const struct wish *w, struct refus
     return why->code;
 }
 
+/* Every app that is connected can serve it: any of them may get it. */
+static enum err check_endpoint(struct relay *r, const struct wish *w, struct refusal *why)
+{
+    LIST_EACH (&w->space->apps, it) {
+        const struct app_conn *a = CONTAINER_OF(it, struct app_conn, link);
+        if (w->endpoint & ~a->endpoints)
+            return refuse(why, ERR_INPUT_REFUSED,
+                          relay_text(r, "The app of this space does not serve %s",
+                                     endpoint_name(w->endpoint)),
+                          0);
+    }
+    return OK;
+}
+
 static enum err check_submit(struct relay *r, const struct wish *w, struct refusal *why)
 {
     struct space *s = w->space;
     if (r->shutting_down)
         return refuse(why, ERR_SHUTTING_DOWN, STR("The relay is going down; try again in a moment"),
                       OVERLOAD_RETRY_MS);
-    if (check_inputs(r, w, why))
+    if (check_inputs(r, w, why) || check_endpoint(r, w, why))
         return why->code;
     if (!s->app_count && !s->rec.queue_offline)
         return refuse(why, ERR_APP_DISCONNECTED, STR("Remote app not connected"), 0);
@@ -329,6 +344,7 @@ void submit_message(struct relay *r, const struct event *e)
                            .space = space_by_name(r, m->space),
                            .payload = m->payload,
                            .inputs = m->inputs,
+                           .endpoint = m->endpoint,
                            .key = m->idempotency_key,
                            .hash = e->payload_hash,
                            .conn = e->conn,

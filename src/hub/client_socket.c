@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "hub/call.h"
 #include "hub/client_pending.h"
 #include "hub/routes.h"
 #include "hub/scopes.h"
@@ -77,6 +78,7 @@ void client_socket_close_person(struct hub *h, int64_t user_key, int64_t session
                                 struct str reason)
 {
     struct person *p = person_find(h, user_key);
+    call_close_person(h, user_key, session_key);
     if (!p)
         return;
     LIST_EACH (&p->sockets, it) {

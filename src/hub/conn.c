@@ -1,10 +1,12 @@
 #include "hub/conn.h"
 
 #include "base/log.h"
+#include "hub/call.h"
 #include "hub/spaces_app.h"
 #include "hub/state.h"
 
-#define SUBPROTOCOL "spacerelay.v1"
+#define SUBPROTOCOL    "spacerelay.v1"
+#define CLOSE_SHUTDOWN 1001
 
 /* None offered means version 1; only others offered is refused. */
 static bool choose_subprotocol(struct exchange *x, struct str *chosen)
@@ -67,6 +69,10 @@ void conn_close(struct conn *c, uint16_t code, struct str reason)
         return;
     if (c->kind == CONN_SPACES_APP) {
         spaces_app_close(c, code);
+        return;
+    }
+    if (c->kind == CONN_CALL) {
+        call_close(c, code == CLOSE_SHUTDOWN ? ERR_SHUTTING_DOWN : ERR_UNAUTHORIZED);
         return;
     }
     c->closing = true;

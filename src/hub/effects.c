@@ -1,6 +1,7 @@
 #include "hub/effects.h"
 
 #include "hub/app_socket.h"
+#include "hub/call.h"
 #include "hub/client_socket.h"
 #include "hub/spaces_app.h"
 
@@ -17,7 +18,11 @@ static void app_send(struct hub *h, const struct effect *e)
 
 static void client_send(struct hub *h, const struct effect *e)
 {
-    client_socket_send(h, e->conn, &e->client_out);
+    struct conn *c = conn_find(h, e->conn);
+    if (c && c->kind == CONN_CALL)
+        call_send(c, &e->client_out);
+    else
+        client_socket_send(h, e->conn, &e->client_out);
 }
 
 static void close_one(struct hub *h, const struct effect *e)

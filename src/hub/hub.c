@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "hub/app_socket.h"
 #include "hub/ask.h"
+#include "hub/call.h"
 #include "hub/client_socket.h"
 #include "hub/control.h"
 #include "hub/effects.h"
@@ -162,6 +163,7 @@ enum err hub_new(struct hub **out, const struct hub_config *config, struct buf *
     buf_init(&h->scratch, SCRATCH_BYTES);
     list_init(&h->asks);
     h->spaces_apps = spaces_apps_new(h);
+    h->calls = calls_new(h);
     h->topics = topics_new(h->limits);
     h->poll = trigger_timer(base, on_poll, h);
     enum err e = open_all(h, config, why);
@@ -184,6 +186,8 @@ static void free_conns(struct hub *h)
             app_socket_free(c);
         else if (c->kind == CONN_CLIENT)
             client_socket_free(c);
+        else if (c->kind == CONN_CALL)
+            call_free(c);
     }
 }
 
@@ -205,6 +209,7 @@ void hub_free(struct hub *h)
     edge_free(h->edge);
     spaces_apps_free(h->spaces_apps);
     free_conns(h);
+    calls_free(h->calls);
     asks_release(h);
     control_free(h->control);
     stop_release(h);

@@ -2,9 +2,11 @@
 
 #include "hub/app_socket.h"
 #include "hub/ask.h"
+#include "hub/call.h"
 #include "hub/client_socket.h"
 #include "hub/health.h"
 #include "hub/old_http.h"
+#include "hub/openai.h"
 #include "hub/scopes.h"
 #include "hub/socketio.h"
 #include "hub/spaces_app.h"
@@ -39,6 +41,14 @@ static const struct route routes[] = {
     {"/metrics", GET_HEAD, .kind = EDGE_HERE, .answer = health_metrics, .abandoned = ask_abandoned},
     {OLD_SUBMIT_PATH, POST, .tail = true, .kind = EDGE_HERE, .answer = old_submit,
      .abandoned = ask_abandoned, .body_max = old_submit_body_max},
+    {"/v1/models", GET_HEAD, .kind = EDGE_HERE, .answer = openai_models,
+     .abandoned = ask_abandoned},
+    {"/v1/chat/completions", POST, .kind = EDGE_HERE, .answer = openai_complete,
+     .abandoned = call_abandoned, .body_max = openai_body_max},
+    {"/v1/completions", POST, .kind = EDGE_HERE, .answer = openai_complete,
+     .abandoned = call_abandoned, .body_max = openai_body_max},
+    {"/v1/embeddings", POST, .kind = EDGE_HERE, .answer = openai_complete,
+     .abandoned = call_abandoned, .body_max = openai_body_max},
     {"/websockets/status", GET_HEAD, .kind = EDGE_HERE, .answer = old_status,
      .abandoned = ask_abandoned},
 };

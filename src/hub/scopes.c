@@ -17,6 +17,7 @@ static const struct row {
     {"/ws/client", ALWAYS, 0}, /* each of its messages needs its own */
 
     {"/websockets/submit/", CHANGING, SCOPE_SUBMIT},
+    {"/v1/", CHANGING, SCOPE_SUBMIT},
     {"/requests/", CHANGING, SCOPE_SUBMIT}, /* cancelling */
 
     {"/metrics", ALWAYS, SCOPE_ADMIN},

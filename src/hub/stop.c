@@ -87,6 +87,7 @@ void stop_begin(struct hub *h)
     struct event e = {.kind = EVENT_SHUTDOWN};
     hub_event(h, &e);
     conn_close_all(h, CONN_CLIENT, 1001, STR("the relay shuts down"));
+    conn_close_all(h, CONN_CALL, 1001, STR("the relay shuts down"));
     spaces_apps_stop(h->spaces_apps);
     h->stop_timer = trigger_timer(h->base, check, h);
     trigger_after(h->stop_timer, CHECK_MS);

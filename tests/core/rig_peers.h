@@ -37,6 +37,7 @@ static inline void join_as(struct rig *t, struct join j)
     m.reg.app_version = STR("1");
     m.reg.concurrency = j.concurrency ? j.concurrency : 1;
     m.reg.prefetch = j.prefetch;
+    m.reg.endpoints = ENDPOINTS_DEFAULT;
     m.reg.own_queue = m.reg.may_lack_token = j.old;
     m.reg.resume = j.resume;
     m.reg.resume_count = j.resume_count;

@@ -117,6 +117,22 @@ void exchange_error(struct exchange *x, enum err e, const char *message, uint64_
     exchange_error_with(x, e, message, STR(""));
 }
 
+void exchange_stream(struct exchange *x, unsigned status, const char *content_type,
+                     struct str headers)
+{
+    exchange_reply(x, status, content_type, headers, STR(""));
+}
+
+void exchange_stream_write(struct exchange *x, struct str part)
+{
+    assert_true(str_copy(x->body, sizeof x->body, part));
+}
+
+void exchange_stream_end(struct exchange *x)
+{
+    assert_int_not_equal(x->status, 0);
+}
+
 struct edge_stats edge_stats(const struct edge *e)
 {
     (void)e;

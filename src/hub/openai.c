@@ -1,0 +1,427 @@
+#include "hub/openai.h"
+
+#include "base/alloc.h"
+#include "codec/json_scan.h"
+#include "codec/openai.h"
+#include "hub/ask.h"
+#include "hub/call.h"
+#include "hub/routes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SMALL_BYTES   16384
+#define WHY_BYTES     200
+#define COMMENT_MS    15000 /* a stream is silent no longer than this */
+#define STREAM_FIELDS "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"
+
+/* One call of chat/completions, completions or embeddings. */
+struct completion {
+    struct call call;
+    struct openai_call wanted;
+    struct buf strings; /* what wanted borrows */
+    struct buf text;    /* streamed so far, plain */
+    int64_t created_ms;
+    bool streaming; /* the reply has begun */
+    bool leaving;   /* the client went before the request had an id: it is to be cancelled */
+};
+
+static struct completion *completion_of(struct call *c)
+{
+    return CONTAINER_OF(c, struct completion, call);
+}
+
+static struct openai_answer answer_of(const struct completion *o)
+{
+    return (struct openai_answer){
+        .call = &o->wanted, .request_id = o->call.request_id, .created_ms = o->created_ms};
+}
+
+/* ---- errors ---- */
+
+static void reply_error(struct exchange *x, struct str code, struct str message, const char *param,
+                        uint64_t retry_after_ms)
+{
+    struct buf b = BUF_INIT(SMALL_BYTES + 8 * message.n);
+    char fields[96] = "";
+    unsigned status = openai_error(&b, code, message, param);
+    if (retry_after_ms)
+        snprintf(fields, sizeof fields, "Retry-After: %llu\r\n",
+                 (unsigned long long)((retry_after_ms + 999) / 1000));
+    exchange_reply(x, status, "application/json", str_of(fields), buf_str(&b));
+    buf_release(&b);
+}
+
+void openai_refuse(struct exchange *x, enum err e, const char *message, uint64_t retry_after_ms)
+{
+    const char *text = message && message[0] ? message : err_message(e);
+    reply_error(x, str_of(err_code(e)), str_of(text), NULL, retry_after_ms);
+}
+
+static struct buf *scratch_of(struct completion *o)
+{
+    return &o->call.conn.hub->scratch;
+}
+
+static void scratch_clear(struct completion *o)
+{
+    struct buf *b = scratch_of(o);
+    buf_consume(b, b->len);
+    buf_clear(b);
+}
+
+static void fail(struct completion *o, struct str code, struct str message, uint64_t retry_after_ms)
+{
+    struct exchange *x = call_take(&o->call);
+    if (x && o->streaming) {
+        openai_chunk_error(scratch_of(o), code, message);
+        exchange_stream_write(x, buf_str(scratch_of(o)));
+        exchange_stream_end(x);
+        scratch_clear(o);
+    } else if (x) {
+        reply_error(x, code, message, NULL, retry_after_ms);
+    }
+    call_end(&o->call);
+}
+
+static void fail_with(struct completion *o, enum err e, struct str message, uint64_t retry_after_ms)
+{
+    fail(o, str_of(err_code(e)), message.n ? message : str_of(err_message(e)), retry_after_ms);
+}
+
+/* ---- the answer ---- */
+
+/* What of the result's text was not streamed. */
+static struct str rest_of(const struct completion *o, const struct buf *whole)
+{
+    struct str text = buf_str(whole), sent = buf_str(&o->text);
+    return str_starts(text, sent) ? str_slice(text.p + sent.n, text.n - sent.n) : STR("");
+}
+
+static void finish_stream(struct completion *o, struct str result, struct str usage)
+{
+    struct openai_answer a = answer_of(o);
+    struct buf whole = BUF_INIT(SIZE_MAX);
+    struct str rest = openai_result_text(result, &whole) ? rest_of(o, &whole) : STR("");
+    struct exchange *x = call_take(&o->call);
+    openai_chunk_end(scratch_of(o), &a, rest, result, usage);
+    exchange_stream_write(x, buf_str(scratch_of(o)));
+    exchange_stream_end(x);
+    buf_release(&whole);
+}
+
+static void finish(struct completion *o, struct str result, struct str usage)
+{
+    struct openai_answer a = answer_of(o);
+    if (!o->call.x) {
+        call_end(&o->call);
+        return;
+    }
+    if (o->streaming) {
+        finish_stream(o, result, usage);
+    } else {
+        struct buf *b = scratch_of(o);
+        openai_write(b, &a, buf_str(&o->text), result, usage);
+        struct exchange *x = call_take(&o->call);
+        if (b->failed)
+            openai_refuse(x, ERR_INTERNAL, NULL, 0);
+        else
+            exchange_reply(x, 200, "application/json", STR(""), buf_str(b));
+    }
+    scratch_clear(o);
+    call_end(&o->call);
+}
+
+static void say(struct completion *o)
+{
+    if (o->call.x && o->streaming)
+        exchange_stream_write(o->call.x, buf_str(scratch_of(o)));
+    scratch_clear(o);
+}
+
+static void comment_position(struct completion *o, struct str position)
+{
+    buf_printf(scratch_of(o), ": position %.*s\n\n", STR_ARG(position));
+    say(o);
+}
+
+static void begin_stream(struct completion *o)
+{
+    struct openai_answer a = answer_of(o);
+    char id[UUID_TEXT_BYTES], fields[160];
+    uuid_format(o->call.request_id, id);
+    snprintf(fields, sizeof fields, STREAM_FIELDS "X-Request-Id: %s\r\n", id);
+    o->streaming = true;
+    exchange_stream(o->call.x, 200, "text/event-stream; charset=utf-8", str_of(fields));
+    openai_chunk_role(scratch_of(o), &a);
+    say(o);
+    call_timer(&o->call, COMMENT_MS);
+}
+
+/* ---- what the relay says ---- */
+
+static void refused(struct completion *o, const struct client_out *m)
+{
+    struct buf why = BUF_INIT(SMALL_BYTES);
+    if (m->code != ERR_NOT_FOUND) {
+        fail_with(o, m->code, m->message, m->retry_after_ms);
+        return;
+    }
+    buf_printf(&why, "The model \"%.*s\" does not exist: it is the name of a space",
+               STR_ARG(o->wanted.model));
+    fail(o, STR("model_not_found"), buf_str(&why), 0);
+    buf_release(&why);
+}
+
+static void on_submitted(struct call *c, const struct client_out *m)
+{
+    struct completion *o = completion_of(c);
+    if (m->kind == CLIENT_OUT_ERROR) {
+        refused(o, m);
+        return;
+    }
+    c->request_id = m->request_id;
+    o->created_ms = (int64_t)uuid_ms(m->request_id);
+    if (o->leaving) {
+        call_cancel(c);
+        call_end(c);
+        return;
+    }
+    if (o->wanted.stream)
+        begin_stream(o);
+    call_watch(c, m->request_id, NULL);
+}
+
+static void over(struct completion *o, enum request_status status, struct str result,
+                 struct str usage, struct str code, struct str message)
+{
+    if (status == REQUEST_COMPLETED)
+        finish(o, result, usage);
+    else if (status == REQUEST_CANCELLED)
+        fail_with(o, ERR_CANCELLED, STR(""), 0);
+    else
+        fail(o, code, message, 0);
+}
+
+static void take_text(struct completion *o, struct str plain)
+{
+    struct openai_answer a = answer_of(o);
+    struct buf quoted = BUF_INIT(SIZE_MAX);
+    if (!plain.n)
+        return;
+    (void)buf_str_append(&o->text, plain);
+    if (o->streaming) {
+        buf_json_string(&quoted, plain);
+        openai_chunk_text(scratch_of(o), &a, buf_str(&quoted));
+        say(o);
+    }
+    buf_release(&quoted);
+}
+
+static void on_watched(struct call *c, const struct client_out *m)
+{
+    struct completion *o = completion_of(c);
+    if (m->kind == CLIENT_OUT_ERROR) {
+        fail_with(o, m->code, m->message, m->retry_after_ms);
+        return;
+    }
+    const struct request_view *v = m->request;
+    if (!v)
+        return;
+    take_text(o, v->text);
+    if (request_status_final(v->status))
+        over(o, v->status, v->result, v->usage, v->error_code, v->error_message);
+    else if (v->fields & VIEW_POSITION) {
+        char digits[24];
+        snprintf(digits, sizeof digits, "%llu", (unsigned long long)v->position);
+        comment_position(o, str_of(digits));
+    }
+}
+
+/* A new attempt begins anew: what was streamed cannot be taken back. */
+static void on_text_reset(struct completion *o)
+{
+    if (!o->text.len)
+        return;
+    buf_clear(&o->text);
+    if (!o->streaming)
+        return;
+    call_cancel(&o->call);
+    fail_with(o, ERR_APP_LOST, STR(""), 0);
+}
+
+static void on_delta(struct completion *o, const struct call_event *e)
+{
+    struct openai_answer a = answer_of(o);
+    if (json_unescape(e->text, &o->text))
+        return;
+    if (o->streaming) {
+        openai_chunk_text(scratch_of(o), &a, e->text);
+        say(o);
+    }
+}
+
+static void on_final(struct completion *o, const struct call_event *e)
+{
+    struct buf code = BUF_INIT(SMALL_BYTES), message = BUF_INIT(SIZE_MAX);
+    enum request_status status;
+    if (request_status_parse(e->status, &status))
+        status = REQUEST_FAILED;
+    openai_error_parts(e->error, &code, &message);
+    over(o, status, e->result, e->usage, buf_str(&code), buf_str(&message));
+    buf_release(&code);
+    buf_release(&message);
+}
+
+static void on_event(struct call *c, const struct call_event *e)
+{
+    struct completion *o = completion_of(c);
+    if (str_eq(e->kind, STR("delta")))
+        on_delta(o, e);
+    else if (str_eq(e->kind, STR("final")))
+        on_final(o, e);
+    else if (e->text.n)
+        on_text_reset(o);
+    else if (e->position.n)
+        comment_position(o, e->position);
+}
+
+static void on_timer(struct call *c)
+{
+    struct completion *o = completion_of(c);
+    buf_puts(scratch_of(o), ": waiting\n\n");
+    say(o);
+    call_timer(c, COMMENT_MS);
+}
+
+static bool on_gone(struct call *c, enum err why)
+{
+    struct completion *o = completion_of(c);
+    if (why) {
+        fail_with(o, why, STR(""), 1000);
+        return true;
+    }
+    if (uuid_is_nil(c->request_id)) {
+        o->leaving = true;
+        return true;
+    }
+    call_cancel(c);
+    return false;
+}
+
+static void on_free(struct call *c)
+{
+    struct completion *o = completion_of(c);
+    buf_release(&o->strings);
+    buf_release(&o->text);
+    free(o);
+}
+
+static const struct call_kind COMPLETION = {.submitted = on_submitted,
+                                            .watched = on_watched,
+                                            .event = on_event,
+                                            .timer = on_timer,
+                                            .gone = on_gone,
+                                            .free = on_free};
+
+/* ---- the calls ---- */
+
+uint64_t openai_body_max(struct hub *h, const struct exchange *x)
+{
+    struct identity who;
+    return routes_identify(h, x, &who) ? h->limits->payload_bytes + SMALL_BYTES
+                                       : h->limits->body_bytes;
+}
+
+static uint32_t endpoint_of(const struct exchange *x)
+{
+    struct str path = exchange_head(x)->path;
+    return str_eq(path, STR("/v1/embeddings"))    ? ENDPOINT_EMBEDDINGS
+           : str_eq(path, STR("/v1/completions")) ? ENDPOINT_COMPLETIONS
+                                                  : ENDPOINT_CHAT;
+}
+
+/* False: x has been replied to. */
+static bool read_call(struct completion *o, struct exchange *x, const struct limits *limits,
+                      struct buf *payload)
+{
+    char why[WHY_BYTES];
+    const char *param;
+    enum err e = openai_read(exchange_body(x), endpoint_of(x), limits, &o->wanted, payload,
+                             &o->strings, why, &param);
+    if (!e)
+        return true;
+    reply_error(x, str_of(err_code(e == ERR_MEMORY ? ERR_STORE_UNAVAILABLE : e)),
+                why[0] ? str_of(why) : str_of(err_message(e)), param, 0);
+    return false;
+}
+
+static void start(struct hub *h, struct exchange *x, const struct identity *who)
+{
+    struct completion *o = xcalloc(1, sizeof *o);
+    struct buf payload = BUF_INIT((size_t)h->limits->payload_bytes);
+    buf_init(&o->strings, SMALL_BYTES);
+    buf_init(&o->text, (size_t)h->limits->text_bytes);
+    if (read_call(o, x, h->limits, &payload)) {
+        call_start(&o->call, &COMPLETION, h, x, who);
+        /* No idempotency key: a client that tries again has left before, which cancelled the first.
+         */
+        call_submit(&o->call, &(struct client_msg){.space = o->wanted.model,
+                                                   .payload = buf_str(&payload),
+                                                   .inputs = INPUT_PROMPT,
+                                                   .endpoint = o->wanted.endpoint});
+    } else {
+        on_free(&o->call);
+    }
+    buf_release(&payload);
+}
+
+void openai_complete(struct hub *h, struct exchange *x)
+{
+    struct identity who;
+    if (!routes_identify(h, x, &who))
+        openai_refuse(x, ERR_UNAUTHORIZED, NULL, 0);
+    else if (hub_stopping(h))
+        openai_refuse(x, ERR_SHUTTING_DOWN, NULL, 1000);
+    else
+        start(h, x, &who);
+}
+
+/* ---- models ---- */
+
+static void on_models(struct hub *h, struct exchange *x, const struct reply *reply, int all)
+{
+    struct buf *b = &h->scratch;
+    size_t listed = 0;
+    if (reply->err) {
+        openai_refuse(x, reply->err, reply->message, reply->retry_after_ms);
+        return;
+    }
+    buf_puts(b, "{\"object\":\"list\",\"data\":[");
+    for (size_t i = 0; i < reply->count; i++) {
+        const struct space_view *s = &reply->spaces[i];
+        if (!s->connected && !all)
+            continue;
+        if (listed++)
+            buf_putc(b, ',');
+        openai_model(b, str_of(s->name), (int64_t)uuid_ms(s->space_id));
+    }
+    buf_puts(b, "]}");
+    exchange_reply(x, 200, "application/json", STR(""), buf_str(b));
+    buf_consume(b, b->len);
+    buf_clear(b);
+}
+
+void openai_models(struct hub *h, struct exchange *x)
+{
+    struct identity who;
+    if (!routes_identify(h, x, &who)) {
+        openai_refuse(x, ERR_UNAUTHORIZED, NULL, 0);
+        return;
+    }
+    struct command c = {.kind = CMD_QUERY_SPACES,
+                        .actor = {.user_key = who.user_key, .role = who.role}};
+    memcpy(c.actor.name, who.name, sizeof c.actor.name);
+    ask_core(h, x, &c, on_models, str_eq(exchange_head(x)->query, STR("all=1")));
+}
