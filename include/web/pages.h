@@ -24,6 +24,8 @@ page_handler page_language;
 /* account.c */
 page_handler page_account, page_account_password, page_account_language, page_account_end,
     page_account_end_others;
+/* account_keys.c */
+page_handler page_account_keys, page_account_key_add, page_account_key_revoke;
 /* spaces.c */
 page_handler page_spaces, page_space;
 /* requests.c, request_page.c */

@@ -1,4 +1,5 @@
 #include "codec/json.h"
+#include "web/account_page.h"
 #include "web/accounts.h"
 #include "web/pages.h"
 #include "web/state.h"
@@ -70,15 +71,16 @@ static enum err put_user(struct page_request *p, struct json_t *view)
     return OK;
 }
 
-static struct json_t *account_view(struct page_request *p, struct json_t **errors)
+struct json_t *account_view(struct page_request *p, struct json_t **errors)
 {
-    static const char *const fields[] = {"current_password", "password", "password2", NULL};
+    static const char *const fields[] = {"current_password", "password", "password2", "key_name",
+                                         "key_scopes",       "key_days", NULL};
     struct json_t *view = view_new(p, "account", PLACE_ACCOUNT);
     *errors = view_nulls(view, "errors", fields);
     return view;
 }
 
-static void show_account(struct page_request *p, struct json_t *view_given)
+void account_show(struct page_request *p, struct json_t *view_given, struct str new_key)
 {
     enum err e = page_reader(p) ? OK : ERR_STORE_UNAVAILABLE;
     put_languages(p, view_given);
@@ -86,6 +88,8 @@ static void show_account(struct page_request *p, struct json_t *view_given)
         e = put_user(p, view_given);
     if (!e)
         e = put_sessions(p, view_given);
+    if (!e)
+        e = account_put_keys(p, view_given, new_key);
     if (!e) {
         page_render(p, 200, "account", view_given);
         return;
@@ -98,10 +102,10 @@ void page_account(struct page_request *p)
 {
     struct json_t *errors;
     struct json_t *view = account_view(p, &errors);
-    show_account(p, view);
+    account_show(p, view, STR(""));
 }
 
-static void back(struct page_request *p, enum err e, const char *flash)
+void account_back(struct page_request *p, enum err e, const char *flash)
 {
     if (e) {
         page_fail(p, e);
@@ -144,13 +148,13 @@ void page_account_password(struct page_request *p)
         view_wait(p, errors, "current_password", "invalid.login_locked", wait_ms);
     secret_wipe(&user, sizeof user);
     if (e == ERR_UNAUTHORIZED || e == ERR_RATE_LIMITED || e == ERR_INPUT_REFUSED) {
-        show_account(p, view);
+        account_show(p, view, STR(""));
         return;
     }
     json_free(view);
     if (!e)
         e = change_password(p);
-    back(p, e, "password_changed");
+    account_back(p, e, "password_changed");
 }
 
 void page_account_language(struct page_request *p)
@@ -167,7 +171,7 @@ void page_account_language(struct page_request *p)
     enum err e = page_do(p, c, NULL);
     if (!e) /* for the pages before the log-in */
         language_send(p, code);
-    back(p, e, "language_changed");
+    account_back(p, e, "language_changed");
 }
 
 void page_account_end(struct page_request *p)
@@ -179,12 +183,12 @@ void page_account_end(struct page_request *p)
     }
     struct command *c = page_command(p, CMD_SESSION_CLOSE);
     c->key = uuid_key(id);
-    back(p, page_do(p, c, NULL), "session_ended");
+    account_back(p, page_do(p, c, NULL), "session_ended");
 }
 
 void page_account_end_others(struct page_request *p)
 {
     struct command *c = page_command(p, CMD_SESSION_OTHERS);
     c->key = p->who.session_key;
-    back(p, page_do(p, c, NULL), "sessions_ended");
+    account_back(p, page_do(p, c, NULL), "sessions_ended");
 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const docs[] = {"index", "apps", "run", "protocol", "flask", "limits"};
+static const char *const docs[] = {"index", "apps", "run", "protocol", "keys", "flask", "limits"};
 
 static void put_nav(struct json_t *view, const char *name)
 {

@@ -26,6 +26,8 @@ static const struct route {
     {"/account", OWNER, page_account, NULL},
     {"/account/password", OWNER, NULL, page_account_password},
     {"/account/language", OWNER, NULL, page_account_language},
+    {"/account/keys", OWNER, page_account_keys, page_account_key_add},
+    {"/account/key/{id}/revoke", OWNER, NULL, page_account_key_revoke},
     {"/account/session/{id}/end", OWNER, NULL, page_account_end},
     {"/account/sessions/end-others", OWNER, NULL, page_account_end_others},
 

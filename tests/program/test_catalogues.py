@@ -105,7 +105,7 @@ def titles():
 def actions():
     """What the audit log can say, with _ for the dot."""
     known = set(strings(sources("src/core", "src/main", "src/store")))
-    dotted = {s for s in known if re.fullmatch(r"(user|space|token|app|request|setting|login|logout)\.[a-z_]+", s)
+    dotted = {s for s in known if re.fullmatch(r"(user|space|token|key|app|request|setting|login|logout)\.[a-z_]+", s)
               and not re.search(rf'\[CHANGE_\w+\] = \{{"{re.escape(s)}"', EVERY_SOURCE)}
     alone = known & {"login", "logout", "setup", "backup", "restore"}
     return {s.replace(".", "_") for s in dotted | alone}

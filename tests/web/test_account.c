@@ -237,6 +237,130 @@ static void sessions_are_listed_and_ended(void **state)
     assert_int_equal(r->app.last[CMD_SESSION_OTHERS].actor.user_key, uuid_key(r->eve));
 }
 
+/* ---- API keys ---- */
+
+static void an_api_key_is_shown_once_and_only_its_hash_leaves_the_page(void **state)
+{
+    struct rig *r = *state;
+    struct asker e = eve(r);
+    assert_int_equal(post(r, "/account/keys", &e,
+                          "key_name=+my+script+&scope_read=on&scope_submit=on&key_days=90"),
+                     200);
+    const char *shown = strstr(r->got.text, "<code id=\"key-secret\">");
+    assert_non_null(shown);
+    char secret[API_KEY_SECRET_BYTES];
+    (void)str_copy(secret, sizeof secret, str_slice(strchr(shown, '>') + 1, sizeof secret - 1));
+    assert_memory_equal(secret, "sr_", 3);
+    char example[200];
+    snprintf(example, sizeof example, "Authorization: Bearer %s&quot; " ORIGIN "/", secret);
+    assert_has(r, example);
+    const struct command *c = &r->app.last[CMD_API_KEY_ADD];
+    assert_true(hash_eq(c->api_key.hash, secret_hash(str_of(secret))));
+    assert_string_equal(c->user.name, "eve");
+    assert_int_equal(c->actor.user_key, uuid_key(r->eve));
+    assert_string_equal(c->api_key.name, "my script");
+    assert_int_equal(c->api_key.scopes, SCOPE_READ | SCOPE_SUBMIT);
+    int64_t days = (c->api_key.expires_ms - clock_now().wall_ms + 3600000) / 86400000;
+    assert_int_equal(days, 90);
+    assert_int_equal(get(r, "/account", &e), 200);
+    assert_has_not(r, secret);
+    assert_int_equal(get(r, "/account/keys", &e), 302);
+    assert_has(r, "\r\nLocation: /account#keys\r\n");
+}
+
+static void an_api_key_s_form_is_checked_first(void **state)
+{
+    struct rig *r = *state;
+    struct asker e = eve(r);
+    static const struct {
+        const char *body, *says;
+    } cases[] = {
+        {"key_name=&scope_read=on&key_days=", "1 to 96 bytes, no blank at either end."},
+        {"key_name=x&key_days=9", "Choose at least one."},
+        {"key_name=x&scope_read=on&key_days=0", "A whole number from 1 to 3650."},
+        {"key_name=x&scope_read=on&key_days=3651", "A whole number from 1 to 3650."},
+        {"key_name=x&scope_read=on&key_days=soon", "A whole number from 1 to 3650."},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(post(r, "/account/keys", &e, cases[i].body), 200);
+        assert_has(r, cases[i].says);
+        assert_has_not(r, "key-secret");
+    }
+    assert_int_equal(r->app.asked[CMD_API_KEY_ADD], 0);
+    assert_int_equal(post(r, "/account/keys", &e, "key_name=%3Cx%3E&scope_submit=on&key_days=7x"),
+                     200);
+    assert_has(r, "value=\"&lt;x&gt;\"");
+    assert_has(r, "value=\"7x\"");
+    assert_has(r, "name=\"scope_submit\" checked");
+    assert_has_not(r, "name=\"scope_read\" checked");
+}
+
+static void what_the_core_refuses_is_said_beside_the_name(void **state)
+{
+    struct rig *r = *state;
+    struct asker e = eve(r);
+    const char *body = "key_name=x&scope_read=on&key_days=";
+    r->app.answer[CMD_API_KEY_ADD] = ERR_EXISTS;
+    assert_int_equal(post(r, "/account/keys", &e, body), 200);
+    assert_has(r, "You have an API key of this name already.");
+    assert_has_not(r, "key-secret");
+    r->app.answer[CMD_API_KEY_ADD] = ERR_RATE_LIMITED;
+    assert_int_equal(post(r, "/account/keys", &e, body), 200);
+    assert_has(r, "You have 100 API keys, which is the most.");
+    r->app.answer[CMD_API_KEY_ADD] = ERR_FORBIDDEN;
+    assert_int_equal(post(r, "/account/keys", &e, body), 403);
+    r->app.answer[CMD_API_KEY_ADD] = ERR_STORE_UNAVAILABLE;
+    assert_int_equal(post(r, "/account/keys", &e, body), 503);
+    assert_int_equal(r->app.last[CMD_API_KEY_ADD].api_key.expires_ms, 0);
+}
+
+static void the_scope_admin_is_offered_to_admins(void **state)
+{
+    struct rig *r = *state;
+    struct asker a = ada(r), e = eve(r);
+    assert_int_equal(get(r, "/account", &a), 200);
+    assert_has(r, "name=\"scope_admin\"");
+    assert_int_equal(get(r, "/account", &e), 200);
+    assert_has_not(r, "name=\"scope_admin\"");
+}
+
+static struct uuid put_key(struct rig *r, struct uuid user, const char *name, int64_t expires_ms)
+{
+    struct change *c = change_new(CHANGE_API_KEY_PUT);
+    c->api_key = xcalloc(1, sizeof *c->api_key);
+    *c->api_key = (struct api_key_record){.id = rig_id(r),
+                                          .user_key = uuid_key(user),
+                                          .scopes = SCOPE_READ | SCOPE_ADMIN,
+                                          .created_ms = T0,
+                                          .expires_ms = expires_ms};
+    assert_true(str_copy(c->api_key->name, sizeof c->api_key->name, str_of(name)));
+    struct uuid id = c->api_key->id;
+    rig_save(r, c);
+    return id;
+}
+
+static void own_keys_are_listed_and_revoked(void **state)
+{
+    struct rig *r = *state;
+    struct asker e = eve(r);
+    char path[128];
+    struct uuid id = put_key(r, r->eve, "<one>", 0);
+    put_key(r, r->eve, "over", 1);
+    put_key(r, r->ada, "ada's", 0);
+    assert_int_equal(get(r, "/account", &e), 200);
+    assert_has(r, "<b>&lt;one&gt;</b> <code>read, admin</code>");
+    assert_has(r, "<b>over</b> <code>read, admin</code> <span class=\"badge expired\">");
+    assert_has(r, "never expires");
+    assert_has_not(r, "ada&#39;s");
+    assert_has(r, path_of(path, "action=\"/account/key/{id}/revoke\"", id));
+    assert_int_equal(post(r, path_of(path, "/account/key/{id}/revoke", id), &e, ""), 302);
+    assert_true(uuid_eq(r->app.last[CMD_API_KEY_REVOKE].api_key.id, id));
+    assert_int_equal(r->app.last[CMD_API_KEY_REVOKE].actor.user_key, uuid_key(r->eve));
+    assert_int_equal(post(r, "/account/key/x/revoke", &e, ""), 404);
+    r->app.answer[CMD_API_KEY_REVOKE] = ERR_NOT_FOUND;
+    assert_int_equal(post(r, path_of(path, "/account/key/{id}/revoke", id), &e, ""), 404);
+}
+
 /* Should one come by the edge: the page itself lets only a log-in in. */
 static void the_account_is_no_program_s(void **state)
 {
@@ -265,6 +389,11 @@ int main(void)
         RIG_TEST(the_switch_of_somebody_known_is_kept_in_the_account),
         RIG_TEST(the_switch_leads_back_to_a_page_that_can_be_looked_at),
         RIG_TEST(sessions_are_listed_and_ended),
+        RIG_TEST(an_api_key_is_shown_once_and_only_its_hash_leaves_the_page),
+        RIG_TEST(an_api_key_s_form_is_checked_first),
+        RIG_TEST(what_the_core_refuses_is_said_beside_the_name),
+        RIG_TEST(the_scope_admin_is_offered_to_admins),
+        RIG_TEST(own_keys_are_listed_and_revoked),
         RIG_TEST(the_account_is_no_program_s),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
