@@ -12,7 +12,7 @@
 #include "model/message.h"
 
 struct openai_call {
-    uint32_t endpoint; /* an ENDPOINT_ bit */
+    enum endpoint endpoint;
     bool stream, include_usage;
     struct str model; /* borrowed from strings */
 };
@@ -20,7 +20,7 @@ struct openai_call {
 /* The body of a call. payload gets the request's payload; strings holds what out borrows.
  * ERR_BAD_JSON, ERR_BAD_MESSAGE, ERR_TOO_LARGE, ERR_MEMORY: why (200 bytes) says what is wrong, for
  * a person, and *param names the member, or is "" . */
-MUST_USE enum err openai_read(struct str body, uint32_t endpoint, const struct limits *limits,
+MUST_USE enum err openai_read(struct str body, enum endpoint endpoint, const struct limits *limits,
                               struct openai_call *out, struct buf *payload, struct buf *strings,
                               char why[200], const char **param);
 

@@ -26,29 +26,26 @@ enum app_msg_kind {
 };
 
 /* What of OpenAI's API a request is a call of, and an app can serve. */
-enum { ENDPOINT_CHAT = 1, ENDPOINT_COMPLETIONS = 2, ENDPOINT_EMBEDDINGS = 4 };
-#define ENDPOINTS_DEFAULT (ENDPOINT_CHAT | ENDPOINT_COMPLETIONS)
-/* "chat.completions", "completions", "embeddings"; 0 for other names. */
+enum endpoint { ENDPOINT_CHAT, ENDPOINT_COMPLETIONS, ENDPOINT_EMBEDDINGS, ENDPOINT__MAX };
+#define ENDPOINT_BIT(e)   (1u << (e))
+#define ENDPOINTS_DEFAULT (ENDPOINT_BIT(ENDPOINT_CHAT) | ENDPOINT_BIT(ENDPOINT_COMPLETIONS))
+/* The bit of "chat.completions", "completions" or "embeddings"; 0 for other names. */
 uint32_t endpoint_parse(struct str name);
-const char *endpoint_name(uint32_t endpoint); /* of one bit; static storage */
+const char *endpoint_name(enum endpoint e); /* static storage */
 
 struct lease_ref {
     struct uuid request_id;
     uint32_t attempt; /* in a message from an app, 0 = the one that this connection holds */
 };
 
-/* What of the OpenAI-compatible API an app can serve. */
-enum endpoint { ENDPOINT_CHAT, ENDPOINT_COMPLETIONS, ENDPOINT_EMBEDDINGS, ENDPOINT__MAX };
-
 struct app_register {
     struct str space_name; /* "" when missing */
     struct str token;      /* "" when missing */
     struct str instance, app_name, app_version;
     uint32_t concurrency, prefetch; /* 1..1024, 0..1024 */
-    uint32_t endpoints;             /* bits 1 << enum endpoint; 0 = it did not say */
     const struct lease_ref *resume;
     size_t resume_count;
-    uint32_t endpoints; /* ENDPOINT_ bits */
+    uint32_t endpoints; /* ENDPOINT_BITs; from an app that does not say: ENDPOINTS_DEFAULT */
     bool own_queue; /* it takes many at once and works on them in its own order: only the oldest is
                        timed */
     bool may_lack_token; /* fine for a space that lets apps register without one */
@@ -139,7 +136,7 @@ struct client_msg {
     struct str space;   /* submit: its name */
     struct str payload; /* raw JSON object */
     uint32_t inputs;    /* submit: INPUT_ bits of what the payload holds */
-    uint32_t endpoint;  /* submit: the ENDPOINT_ bit that the payload names, or 0 */
+    uint32_t endpoint;  /* submit: the ENDPOINT_BIT that the payload names, or 0 */
     struct str ref;     /* echoed; "" when none */
     bool has_idempotency_key;
     struct str idempotency_key; /* submit: at most IDEMPOTENCY_KEY_BYTES - 1; "" when none */

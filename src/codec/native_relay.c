@@ -220,14 +220,11 @@ static void put_app(struct buf *b, const struct app_register *reg)
 
 static void put_endpoints(struct buf *b, uint32_t endpoints)
 {
-    static const char *const names[] = {[ENDPOINT_CHAT] = "chat.completions",
-                                        [ENDPOINT_COMPLETIONS] = "completions",
-                                        [ENDPOINT_EMBEDDINGS] = "embeddings"};
     const char *before = ",\"endpoints\":[";
     for (unsigned i = 0; i < ENDPOINT__MAX; i++) {
-        if (!(endpoints & 1u << i))
+        if (!(endpoints & ENDPOINT_BIT(i)))
             continue;
-        buf_printf(b, "%s\"%s\"", before, names[i]);
+        buf_printf(b, "%s\"%s\"", before, endpoint_name((enum endpoint)i));
         before = ",";
     }
     if (endpoints)

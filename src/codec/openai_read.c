@@ -215,7 +215,7 @@ static enum err put_payload(struct reading *r)
     return b->failed;
 }
 
-enum err openai_read(struct str body, uint32_t endpoint, const struct limits *limits,
+enum err openai_read(struct str body, enum endpoint endpoint, const struct limits *limits,
                      struct openai_call *out, struct buf *payload, struct buf *strings,
                      char why[200], const char **param)
 {

@@ -12,7 +12,7 @@ struct wish {
     struct space *space;
     struct str payload, key; /* key "" = none */
     uint32_t inputs;         /* of the payload */
-    uint32_t endpoint;
+    uint32_t endpoint;       /* an ENDPOINT_BIT, or 0 */
     const struct hash *hash; /* of the payload, when there is a key */
     uint64_t conn, ticket;
     struct str ref;
@@ -136,15 +136,13 @@ static enum err check_inputs(struct relay *r, const struct wish *w, struct refus
 }
 
 /* Every app that is connected can serve it: any of them may get it. */
-static enum err check_endpoint(struct relay *r, const struct wish *w, struct refusal *why)
+static enum err check_endpoint(const struct wish *w, struct refusal *why)
 {
     LIST_EACH (&w->space->apps, it) {
         const struct app_conn *a = CONTAINER_OF(it, struct app_conn, link);
         if (w->endpoint & ~a->endpoints)
             return refuse(why, ERR_INPUT_REFUSED,
-                          relay_text(r, "The app of this space does not serve %s",
-                                     endpoint_name(w->endpoint)),
-                          0);
+                          STR("The app of this space does not serve calls of this kind"), 0);
     }
     return OK;
 }
@@ -155,7 +153,7 @@ static enum err check_submit(struct relay *r, const struct wish *w, struct refus
     if (r->shutting_down)
         return refuse(why, ERR_SHUTTING_DOWN, STR("The relay is going down; try again in a moment"),
                       OVERLOAD_RETRY_MS);
-    if (check_inputs(r, w, why) || check_endpoint(r, w, why))
+    if (check_inputs(r, w, why) || check_endpoint(w, why))
         return why->code;
     if (!s->app_count && !s->rec.queue_offline)
         return refuse(why, ERR_APP_DISCONNECTED, STR("Remote app not connected"), 0);

@@ -334,7 +334,7 @@ uint64_t openai_body_max(struct hub *h, const struct exchange *x)
                                        : h->limits->body_bytes;
 }
 
-static uint32_t endpoint_of(const struct exchange *x)
+static enum endpoint endpoint_of(const struct exchange *x)
 {
     struct str path = exchange_head(x)->path;
     return str_eq(path, STR("/v1/embeddings"))    ? ENDPOINT_EMBEDDINGS
@@ -370,7 +370,7 @@ static void start(struct hub *h, struct exchange *x, const struct identity *who)
         call_submit(&o->call, &(struct client_msg){.space = o->wanted.model,
                                                    .payload = buf_str(&payload),
                                                    .inputs = INPUT_PROMPT,
-                                                   .endpoint = o->wanted.endpoint});
+                                                   .endpoint = ENDPOINT_BIT(o->wanted.endpoint)});
     } else {
         on_free(&o->call);
     }

@@ -1,27 +1,18 @@
 #include "model/message.h"
 
-static const struct {
-    const char *name;
-    uint32_t endpoint;
-} endpoints[] = {
-    {"chat.completions", ENDPOINT_CHAT},
-    {"completions", ENDPOINT_COMPLETIONS},
-    {"embeddings", ENDPOINT_EMBEDDINGS},
-};
-#define COUNT (sizeof endpoints / sizeof *endpoints)
+static const char *const names[ENDPOINT__MAX] = {[ENDPOINT_CHAT] = "chat.completions",
+                                                 [ENDPOINT_COMPLETIONS] = "completions",
+                                                 [ENDPOINT_EMBEDDINGS] = "embeddings"};
 
 uint32_t endpoint_parse(struct str name)
 {
-    for (size_t i = 0; i < COUNT; i++)
-        if (str_eq(name, str_of(endpoints[i].name)))
-            return endpoints[i].endpoint;
+    for (unsigned i = 0; i < ENDPOINT__MAX; i++)
+        if (str_eq(name, str_of(names[i])))
+            return ENDPOINT_BIT(i);
     return 0;
 }
 
-const char *endpoint_name(uint32_t endpoint)
+const char *endpoint_name(enum endpoint e)
 {
-    for (size_t i = 0; i < COUNT; i++)
-        if (endpoint == endpoints[i].endpoint)
-            return endpoints[i].name;
-    return "";
+    return names[e];
 }

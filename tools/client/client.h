@@ -97,10 +97,10 @@ struct client_options {
     const char *name, *version; /* of the app, shown to admins; NULL = none */
     uint32_t concurrency;       /* requests worked on at the same time, 1 to 1024; 0 means 1 */
     uint32_t prefetch;          /* more of them held ready, 0 to 1024 */
-    uint32_t endpoints;  /* of the OpenAI-compatible API, bits 1 << enum endpoint (model/message.h);
-                            0 = not said: chat.completions and completions */
-    const char *ca_file; /* wss: PEM file of the authorities to trust; NULL = the system's */
-    bool insecure;       /* wss: any certificate will do; for tests */
+    uint32_t endpoints;         /* of the OpenAI-compatible API, ENDPOINT_BITs (model/message.h);
+                                   0 = not said: chat.completions and completions */
+    const char *ca_file;        /* wss: PEM file of the authorities to trust; NULL = the system's */
+    bool insecure;              /* wss: any certificate will do; for tests */
 };
 
 /* Checks the options and dials, as soon as the event base runs. Ignores SIGPIPE for the process
