@@ -115,7 +115,7 @@ test-c: $(TESTS) $(FUZZ)
 test-py: all $(ECHO) $(FAULT)
 	$(Q)SPACERELAY_BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 4 --dist loadfile tests/program $(PYTEST)
 
-test-browser: all tests/browser/node_modules
+test-browser: all $(ECHO) tests/browser/node_modules
 	$(Q)cd tests/browser && SPACERELAY_BUILD=$(abspath $(BUILD)) node --test --test-concurrency=1 .
 tests/browser/node_modules: tests/browser/package-lock.json
 	$(Q)cd tests/browser && npm ci --no-audit --no-fund --loglevel=error && touch node_modules

@@ -20,7 +20,8 @@ struct engine_handler {
     /* data is borrowed for the call, which may send and end. */
     void (*message)(void *ctx, struct engine_session *s, bool binary, struct str data);
     /* The last call, straight from the loop, never from within a call to this module but
-     * engine_free. clean: the peer has closed the session, before we ended it. */
+     * engine_free. clean: the peer has closed the session or its WebSocket (a Python client may say
+     * no more when it goes), before we ended it. */
     void (*closed)(void *ctx, struct engine_session *s, bool clean);
 };
 

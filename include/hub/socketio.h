@@ -41,7 +41,7 @@ struct sio_handler {
                 const struct str *binaries, size_t binary_count);
     /* The last call for a socket that was let in; straight from the loop, never from within a call
      * to this module but sio_server_free. clean: the client has said that it goes (it left the
-     * namespace or closed the session), before we ended it. */
+     * namespace, or closed the session or its WebSocket in order), before we ended it. */
     void (*closed)(void *ctx, struct sio_socket *s, bool clean);
 };
 

@@ -119,7 +119,6 @@ static void on_closed(void *owner, bool clean, uint16_t code)
 {
     struct engine_link *l = owner;
     struct engine_session *s = l->session;
-    (void)clean;
     (void)code;
     if (s && s->probe == l) {
         s->probe = NULL;
@@ -127,7 +126,7 @@ static void on_closed(void *owner, bool clean, uint16_t code)
         engine_set_timer(s);
     } else if (s) {
         s->link = NULL;
-        engine_session_end(s, false, "its WebSocket is gone");
+        engine_session_end(s, clean, "its WebSocket is gone");
     }
     free(l);
 }

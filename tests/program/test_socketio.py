@@ -363,7 +363,7 @@ def test_client_that_does_not_read_is_dropped_and_others_are_not():
     with running_echo(limits={"app_unsent_bytes": 1000000}) as echo, echo.websocket(small=True) as slow, echo.websocket() as w:
         connect(w)
         connect(slow)
-        slow.send('42["big",20000000]', '42["big",20000000]')
+        slow.send('42["burst",1000000]')
         echo.wait_for_log("closed / unclean")
         w.send('42["message"]')
         assert w.next() == '42["message-back"]'
