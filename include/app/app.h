@@ -45,6 +45,9 @@ int app_wake_fd(const struct app *a);
 /* Takes what other threads have posted and what is due. Returns milliseconds until it wants to be
  * called again. */
 uint64_t app_poll(struct app *a);
+/* Stops the clock until the end of the next app_poll, which must follow in the same turn of the
+ * loop: hundreds of events come in a turn, and each would read it. */
+void app_hold_clock(struct app *a);
 /* Feeds one event (random and the clock are filled in here) and carries out its effects. */
 void app_event(struct app *a, struct event *e);
 bool app_identify(struct app *a, const struct hash *cookie, struct identity *who);

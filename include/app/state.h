@@ -44,6 +44,8 @@ struct app {
     uint64_t next_ticket;
     uint64_t last_mono_ms,
         paused_ms; /* time that the process was stopped is taken out of the core's clock */
+    bool clock_held;
+    struct now held_now;
     pthread_mutex_t limits_lock;
     struct limits limits;
     pthread_mutex_t call_lock;

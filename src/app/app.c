@@ -17,12 +17,20 @@ void app_set_sink(struct app *a, app_sink *sink, void *ctx)
 /* Deadlines stand still while the process does: nobody is timed out for what we did not hear. */
 struct now app_now(struct app *a)
 {
+    if (a->clock_held)
+        return a->held_now;
     struct now now = clock_now();
     if (a->last_mono_ms && now.mono_ms - a->last_mono_ms > PAUSE_MS)
         a->paused_ms += now.mono_ms - a->last_mono_ms - PAUSE_MS;
     a->last_mono_ms = now.mono_ms;
     now.mono_ms -= a->paused_ms;
     return now;
+}
+
+void app_hold_clock(struct app *a)
+{
+    a->held_now = app_now(a);
+    a->clock_held = true;
 }
 
 /* While closing there is no store any more: what is asked for then was acknowledged to nobody. */
@@ -130,13 +138,16 @@ static uint64_t tick(struct app *a)
 
 uint64_t app_poll(struct app *a)
 {
+    app_hold_clock(a);
     struct letter *l = mailbox_take(&a->mail);
     while (l) {
         struct letter *next = l->next;
         l->read(a, l);
         l = next;
     }
-    return tick(a);
+    uint64_t ms = tick(a);
+    a->clock_held = false;
+    return ms;
 }
 
 typedef bool identify_fn(struct relay *r, const struct hash *hash, struct now now,

@@ -37,8 +37,9 @@ void hub_event(struct hub *h, struct event *e)
 {
     if (h->phase == HUB_LEAVES)
         return;
+    app_hold_clock(h->app);
     app_event(h->app, e);
-    poll_soon(h);
+    poll_soon(h); /* which lets the clock go, in this turn of the loop */
 }
 
 void hub_command(struct hub *h, struct command *cmd, app_answered *answered, void *ctx)
