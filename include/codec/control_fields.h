@@ -18,6 +18,8 @@ enum control_type {
     CONTROL_BOOL,
     CONTROL_ROLE,   /* enum role: "admin" or "user" */
     CONTROL_INPUTS, /* uint32_t: ["prompt", ...], not empty */
+    CONTROL_SCOPES, /* uint32_t: ["read", ...], not empty */
+    CONTROL_DIGEST, /* struct hash: base64url */
     CONTROL_ID,     /* struct uuid; a nil one is not written */
     CONTROL_TIME,   /* int64_t: RFC 3339; null = 0 */
     CONTROL_TYPE__MAX

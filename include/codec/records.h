@@ -14,6 +14,7 @@ struct json_t *record_space_json(const struct space_record *s);
 /* Of which space: the caller puts that in, since the record knows only its key. */
 struct json_t *record_token_json(const struct token_record *t);
 
+struct json_t *record_api_key_json(const struct api_key_view *k);
 struct json_t *record_app_json(const struct app_view *a);
 /* The protocol's space state. */
 struct json_t *record_state_json(const struct space_view *s);
@@ -26,6 +27,8 @@ MUST_USE enum err record_space_take(const struct json_t *object, struct space_re
                                     struct buf *why);
 MUST_USE enum err record_token_take(const struct json_t *object, struct token_record *out,
                                     struct buf *why);
+MUST_USE enum err record_api_key_take(const struct json_t *object, struct api_key_view *out,
+                                      struct buf *why);
 MUST_USE enum err record_app_take(const struct json_t *object, struct app_view *out,
                                   struct buf *why);
 MUST_USE enum err record_state_take(const struct json_t *object, struct space_view *out,

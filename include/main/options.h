@@ -21,9 +21,11 @@ struct options {
     const char *data;
     const char *tls_cert, *tls_key, *limits, *assets;
     const char *space, *app, *description, *note;
+    const char *user, *name;
     struct texts listen, trusted_proxy;
     enum log_level log_level;
     uint32_t max_apps;
+    uint32_t scopes;    /* SCOPE_ bits */
     int64_t expires_ms; /* from now; 0 = never */
     bool admin, password_stdin, queue_offline, json, force;
 };
@@ -46,6 +48,9 @@ enum option_id {
     OPTION_APP,
     OPTION_EXPIRES,
     OPTION_NOTE,
+    OPTION_USER,
+    OPTION_NAME,
+    OPTION_SCOPES,
     OPTION_JSON,
     OPTION_FORCE,
     OPTION__MAX

@@ -45,6 +45,21 @@ static const struct control_field token_add[] = {
 static const struct control_field token_revoke[] = {
     {"token_id", CONTROL_ID, true, AT(token.id), 0, 0},
 };
+static const struct control_field key_add[] = {
+    {"user", CONTROL_USER_NAME, true, AT(user.name), 0, USER_NAME_BYTES},
+    {"name", CONTROL_LINE, true, AT(api_key.name), 0, API_KEY_NAME_BYTES},
+    {"scopes", CONTROL_SCOPES, true, AT(api_key.scopes), 0, 0},
+    {"hash", CONTROL_DIGEST, true, AT(api_key.hash), 0, 0},
+    {"expires_at", CONTROL_TIME, false, AT(api_key.expires_ms), 0, 0},
+};
+static const struct control_field key_revoke[] = {
+    {"user", CONTROL_USER_NAME, true, AT(user.name), 0, USER_NAME_BYTES},
+    {"name", CONTROL_LINE, true, AT(api_key.name), 0, API_KEY_NAME_BYTES},
+};
+/* "" = of all */
+static const struct control_field query_keys[] = {
+    {"user", CONTROL_LINE, false, AT(user.name), 0, USER_NAME_BYTES},
+};
 static const struct control_field query_apps[] = {
     {"space_id", CONTROL_ID, false, AT(id), 0, 0},
 };
@@ -75,6 +90,9 @@ static const struct command_form {
     {"space_remove_named", CMD_SPACE_REMOVE, FIELDS(space_remove_named)},
     {"token_add", CMD_TOKEN_ADD, FIELDS(token_add)},
     {"token_revoke", CMD_TOKEN_REVOKE, FIELDS(token_revoke)},
+    {"key_add", CMD_API_KEY_ADD, FIELDS(key_add)},
+    {"key_revoke", CMD_API_KEY_REVOKE, FIELDS(key_revoke)},
+    {"query_keys", CMD_QUERY_API_KEYS, FIELDS(query_keys)},
     {"app_drain", CMD_APP_DRAIN, FIELDS(app)},
     {"app_kick", CMD_APP_KICK, FIELDS(app)},
     {"query_apps", CMD_QUERY_APPS, FIELDS(query_apps)},

@@ -4,6 +4,7 @@
 #include "model/record.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 /* As JSON; in the order of the INPUT_ bits. */
@@ -67,6 +68,28 @@ static void put_inputs(struct json_t *o, const struct control_field *f, const ch
         if ((bits & 1u << i) && !json_parse(str_of(inputs[i]), &name, NULL))
             json_add(list, name);
     }
+}
+
+static void put_scopes(struct json_t *o, const struct control_field *f, const char *at)
+{
+    uint32_t bits;
+    memcpy(&bits, at, sizeof bits);
+    struct json_t *list = json_put(o, f->name, json_array_new());
+    for (unsigned i = 0; i < SCOPE_COUNT; i++) {
+        char text[SCOPES_TEXT_BYTES];
+        struct json_t *name;
+        (void)snprintf(text, sizeof text, "\"%s\"", scope_name(1U << i));
+        if ((bits & 1U << i) && !json_parse(str_of(text), &name, NULL))
+            json_add(list, name);
+    }
+}
+
+static void put_digest(struct json_t *o, const struct control_field *f, const char *at)
+{
+    struct buf b = BUF_INIT(2 * HASH_BYTES);
+    base64url_append(&b, at, HASH_BYTES);
+    json_put_str(o, f->name, buf_str(&b));
+    buf_release(&b);
 }
 
 static void put_id(struct json_t *o, const struct control_field *f, const char *at)
@@ -194,6 +217,34 @@ static const char *take_inputs(const struct json_t *v, const struct control_fiel
     return NULL;
 }
 
+static const char *take_scopes(const struct json_t *v, const struct control_field *f, char *at)
+{
+    (void)f;
+    uint32_t bits = 0, bit;
+    if (!json_is_array(v) || json_count(v) == 0)
+        return "must be a list of scopes";
+    for (size_t i = 0; i < json_count(v); i++) {
+        struct str s;
+        if (!json_to_str(json_nth(v, i), &s) || scope_parse(s, &bit))
+            return "names a scope that there is not";
+        bits |= bit;
+    }
+    memcpy(at, &bits, sizeof bits);
+    return NULL;
+}
+
+static const char *take_digest(const struct json_t *v, const struct control_field *f, char *at)
+{
+    (void)f;
+    struct str s;
+    struct buf b = BUF_INIT(HASH_BYTES);
+    bool good = json_to_str(v, &s) && !base64url_decode(s, &b) && b.len == HASH_BYTES;
+    if (good)
+        memcpy(at, b.data, HASH_BYTES);
+    buf_release(&b);
+    return good ? NULL : "must be a hash of 32 bytes as base64url";
+}
+
 static const char *take_id(const struct json_t *v, const struct control_field *f, char *at)
 {
     (void)f;
@@ -233,6 +284,8 @@ static const struct {
     [CONTROL_BOOL] = {put_bool, take_bool},
     [CONTROL_ROLE] = {put_role, take_role},
     [CONTROL_INPUTS] = {put_inputs, take_inputs},
+    [CONTROL_SCOPES] = {put_scopes, take_scopes},
+    [CONTROL_DIGEST] = {put_digest, take_digest},
     [CONTROL_ID] = {put_id, take_id},
     [CONTROL_TIME] = {put_time, take_time},
 };

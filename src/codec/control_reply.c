@@ -54,6 +54,15 @@ static void put_records(struct json_t *object, const struct reply *r)
     }
 }
 
+static void put_api_keys(struct json_t *object, const struct reply *r)
+{
+    if (!r->api_keys)
+        return;
+    struct json_t *list = json_put(object, "keys", json_array_new());
+    for (size_t i = 0; i < r->api_key_count; i++)
+        json_add(list, record_api_key_json(&r->api_keys[i]));
+}
+
 static void put_live(struct json_t *object, const struct reply *r)
 {
     if (r->apps) {
@@ -77,6 +86,7 @@ enum err control_encode_reply(struct buf *b, const struct reply *r)
         json_put_int(object, "retry_after_ms", (int64_t)r->retry_after_ms);
     put_id(object, r->id);
     put_records(object, r);
+    put_api_keys(object, r);
     put_live(object, r);
     json_write(b, object);
     json_free(object);
@@ -185,6 +195,16 @@ static void take_tokens(struct reading *r, struct reply *out)
         r->err = record_token_take(json_nth(list, i), &out->tokens[i], r->why);
 }
 
+static void take_api_keys(struct reading *r, struct reply *out)
+{
+    const struct json_t *list = list_of(r, "keys", &out->api_key_count);
+    if (!list)
+        return;
+    out->api_keys = xcalloc(out->api_key_count + 1, sizeof *out->api_keys);
+    for (size_t i = 0; i < out->api_key_count && !r->err; i++)
+        r->err = record_api_key_take(json_nth(list, i), &out->api_keys[i], r->why);
+}
+
 static void take_apps(struct reading *r, struct reply *out)
 {
     size_t count;
@@ -233,6 +253,7 @@ enum err control_decode_reply(struct str line, struct reply *out, struct buf *wh
     take_users(&r, &reply);
     take_spaces(&r, &reply);
     take_tokens(&r, &reply);
+    take_api_keys(&r, &reply);
     take_findings(&r, &reply);
     take_apps(&r, &reply);
     take_states(&r, &reply);

@@ -6,6 +6,7 @@
 #define USER(member)  offsetof(struct user_record, member)
 #define SPACE(member) offsetof(struct space_record, member)
 #define TOKEN(member) offsetof(struct token_record, member)
+#define KEY(member)   (offsetof(struct api_key_view, rec) + offsetof(struct api_key_record, member))
 #define APP(member)   offsetof(struct app_view, member)
 #define STATE(member) offsetof(struct space_view, member)
 
@@ -35,6 +36,15 @@ static const struct control_field token_fields[] = {
     {"last_used_at", CONTROL_TIME, false, TOKEN(used_ms), 0, 0},
 };
 
+static const struct control_field api_key_fields[] = {
+    {"key_id", CONTROL_ID, true, KEY(id), 0, 0},
+    {"user", CONTROL_USER_NAME, true, offsetof(struct api_key_view, user), 0, USER_NAME_BYTES},
+    {"name", CONTROL_LINE, true, KEY(name), 0, API_KEY_NAME_BYTES},
+    {"scopes", CONTROL_SCOPES, true, KEY(scopes), 0, 0},
+    {"created_at", CONTROL_TIME, false, KEY(created_ms), 0, 0},
+    {"expires_at", CONTROL_TIME, false, KEY(expires_ms), 0, 0},
+    {"last_used_at", CONTROL_TIME, false, KEY(used_ms), 0, 0},
+};
 static const struct control_field app_fields[] = {
     {"connection_id", CONTROL_ID, true, APP(connection_id), 0, 0},
     {"space_id", CONTROL_ID, true, APP(space_id), 0, 0},
@@ -62,6 +72,7 @@ static const struct control_field state_fields[] = {
 static const struct control_table user_table = {user_fields, COUNT(user_fields)};
 static const struct control_table space_table = {space_fields, COUNT(space_fields)};
 static const struct control_table token_shown = {token_fields + 1, COUNT(token_fields) - 1};
+static const struct control_table api_key_table = {api_key_fields, COUNT(api_key_fields)};
 static const struct control_table app_table = {app_fields, COUNT(app_fields)};
 static const struct control_table state_table = {state_fields, COUNT(state_fields)};
 const struct control_table control_token_table = {token_fields, COUNT(token_fields)};
@@ -86,6 +97,11 @@ struct json_t *record_space_json(const struct space_record *s)
 struct json_t *record_token_json(const struct token_record *t)
 {
     return to_json(&token_shown, t);
+}
+
+struct json_t *record_api_key_json(const struct api_key_view *k)
+{
+    return to_json(&api_key_table, k);
 }
 
 struct json_t *record_app_json(const struct app_view *a)
@@ -122,6 +138,15 @@ enum err record_token_take(const struct json_t *object, struct token_record *out
     enum err e = control_take(object, &control_token_table, &t, why);
     if (!e)
         *out = t;
+    return e;
+}
+
+enum err record_api_key_take(const struct json_t *object, struct api_key_view *out, struct buf *why)
+{
+    struct api_key_view k = {0};
+    enum err e = control_take(object, &api_key_table, &k, why);
+    if (!e)
+        *out = k;
     return e;
 }
 

@@ -72,6 +72,15 @@ static const char *take_duration(void *at, const char *value)
     return NULL;
 }
 
+static const char *take_scopes(void *at, const char *value)
+{
+    uint32_t scopes;
+    if (scopes_parse(str_of(value), &scopes))
+        return "must be some of read, submit and admin, with commas between them";
+    *(uint32_t *)at = scopes;
+    return NULL;
+}
+
 static const char *take_level(void *at, const char *value)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
@@ -140,11 +149,16 @@ static const struct option {
                     take_text,
                     AT(app)},
     [OPTION_EXPIRES] = {{"expires", "TIME",
-                         "how long the token is valid, e.g. 90d; default for "
-                         "ever"},
+                         "how long the token or key is valid, e.g. 90d; default "
+                         "for ever"},
                         take_duration,
                         AT(expires_ms)},
     [OPTION_NOTE] = {{"note", "TEXT", "a note to tell the token by"}, take_text, AT(note)},
+    [OPTION_USER] = {{"user", "NAME", "whose API key"}, take_text, AT(user)},
+    [OPTION_NAME] = {{"name", "TEXT", "the API key's name"}, take_text, AT(name)},
+    [OPTION_SCOPES] = {{"scopes", "LIST", "what the API key may do: some of read,submit,admin"},
+                       take_scopes,
+                       AT(scopes)},
     [OPTION_JSON] = {{"json", NULL, "print JSON"}, take_yes, AT(json)},
     [OPTION_FORCE] = {{"force", NULL,
                        "replace the file that is there (backup); move the data that is there aside "

@@ -71,6 +71,15 @@ static const char *const lines[] = {
     "\"expires_at\":\"2030-01-02T03:04:05.678Z\"}\n",
     "{\"command\":\"token_add\",\"space_key\":1,\"note\":\"\",\"expires_at\":null}\n",
     "{\"command\":\"token_revoke\",\"token_id\":\"" ID "\"}\n",
+    "{\"command\":\"key_add\",\"user\":\"ann\",\"name\":\"my "
+    "script\",\"scopes\":[\"read\",\"admin\"],"
+    "\"hash\":\"AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"expires_at\":null}\n",
+    "{\"command\":\"key_add\",\"user\":\"ann\",\"name\":\"x\",\"scopes\":[\"submit\"],"
+    "\"hash\":\"__________________________________________8\","
+    "\"expires_at\":\"2030-01-02T03:04:05.678Z\"}\n",
+    "{\"command\":\"key_revoke\",\"user\":\"ann\",\"name\":\"my script\"}\n",
+    "{\"command\":\"query_keys\",\"user\":\"\"}\n",
+    "{\"command\":\"query_keys\",\"user\":\"ann\"}\n",
     "{\"command\":\"app_drain\",\"connection_id\":\"" ID "\"}\n",
     "{\"command\":\"app_kick\",\"connection_id\":\"" ID "\"}\n",
     "{\"command\":\"query_apps\"}\n",
@@ -113,6 +122,13 @@ static void fields_arrive_where_they_belong(void **state)
     assert_int_equal(decode(lines[11], &c), OK);
     assert_true(uuid_eq(c.token.id, id_of(ID)));
     assert_int_equal(decode(lines[12], &c), OK);
+    assert_int_equal(c.kind, CMD_API_KEY_ADD);
+    assert_string_equal(c.user.name, "ann");
+    assert_string_equal(c.api_key.name, "my script");
+    assert_int_equal(c.api_key.scopes, SCOPE_READ | SCOPE_ADMIN);
+    assert_true(hash_eq(c.api_key.hash, (struct hash){{1, 2, 3}}));
+    assert_int_equal(c.api_key.expires_ms, 0);
+    assert_int_equal(decode(lines[17], &c), OK);
     assert_true(uuid_eq(c.id, id_of(ID)));
 }
 
@@ -191,6 +207,25 @@ static const struct {
     {"{\"command\":\"token_add\",\"space_key\":1,\"note\":\"a\\u0007\"}", ERR_BAD_MESSAGE},
     {"{\"command\":\"token_revoke\",\"token_id\":7}", ERR_BAD_MESSAGE},
     {"{\"command\":\"app_kick\",\"connection_id\":null}", ERR_BAD_MESSAGE},
+#define KEY(scopes, hash)                                                                          \
+    {                                                                                              \
+        "{\"command\":\"key_add\",\"user\":\"ann\",\"name\":\"x\",\"scopes\":" scopes ","          \
+        "\"hash\":\"" hash "\"}",                                                                  \
+            ERR_BAD_MESSAGE                                                                        \
+    }
+#define DIGEST "AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    KEY("[]", DIGEST),
+    KEY("[\"all\"]", DIGEST),
+    KEY("[7]", DIGEST),
+    KEY("\"read\"", DIGEST),
+    KEY("[\"read\"]", ""),
+    KEY("[\"read\"]", "AQID"),
+    KEY("[\"read\"]", DIGEST "A"),
+    KEY("[\"read\"]", DIGEST "AAAA"),
+    KEY("[\"read\"]", "!!!"),
+    {"{\"command\":\"key_add\",\"user\":\"ann\",\"name\":\"x\",\"scopes\":[\"read\"]}",
+     ERR_BAD_MESSAGE},
+    {"{\"command\":\"key_revoke\",\"user\":\"ann\"}", ERR_BAD_MESSAGE},
 };
 
 static void what_is_wrong_is_refused_with_a_sentence(void **state)
@@ -234,6 +269,33 @@ static void every_error_reads_back_as_itself(void **state)
         assert_true(uuid_is_nil(back.id));
         reply_release(&back);
     }
+}
+
+static void keys_read_back_without_a_hash(void **state)
+{
+    (void)state;
+    struct reply r = {0}, back;
+    r.api_keys = xcalloc(1, sizeof *r.api_keys);
+    r.api_key_count = 1;
+    r.api_keys[0] = (struct api_key_view){.user = "ann",
+                                          .rec = {.id = id_of(ID),
+                                                  .hash = {{1, 2, 3}},
+                                                  .name = "my script",
+                                                  .scopes = SCOPE_READ | SCOPE_SUBMIT,
+                                                  .created_ms = 1700000000123,
+                                                  .used_ms = 1700000000124}};
+    assert_int_equal(control_encode_reply(&line, &r), OK);
+    assert_string_equal(
+        buf_cstr(&line),
+        "{\"code\":\"ok\",\"keys\":[{\"key_id\":\"" ID "\",\"user\":\"ann\",\"name\":\"my script\","
+        "\"scopes\":[\"read\",\"submit\"],\"created_at\":\"2023-11-14T22:13:20.123Z\","
+        "\"expires_at\":null,\"last_used_at\":\"2023-11-14T22:13:20.124Z\"}]}\n");
+    assert_int_equal(control_decode_reply(buf_str(&line), &back, &why), OK);
+    assert_int_equal(back.api_key_count, 1);
+    r.api_keys[0].rec.hash = (struct hash){{0}};
+    assert_memory_equal(&back.api_keys[0], &r.api_keys[0], sizeof *r.api_keys);
+    reply_release(&back);
+    reply_release(&r);
 }
 
 static void fill_records(struct reply *r)
@@ -465,6 +527,7 @@ int main(void)
         TEST(fields_arrive_where_they_belong),
         TEST(a_space_has_defaults),
         TEST(other_commands_do_not_travel),
+        TEST(keys_read_back_without_a_hash),
         TEST(what_is_wrong_is_refused_with_a_sentence),
         TEST(every_shorter_line_is_refused),
         TEST(every_error_reads_back_as_itself),

@@ -15,6 +15,7 @@ from program_fixture import BINARY, PASSWORD, PATIENCE, add_user, clean_environm
 VERBS = [
     "serve", "user add", "user list", "user passwd", "user disable", "user enable", "space add", "space list",
     "space show", "space remove", "token issue", "token list", "token revoke",
+    "key add", "key list", "key revoke",
     "app list", "app drain", "app kick",
     "backup", "restore", "doctor",
 ]
@@ -38,7 +39,7 @@ def place(request, data):
 # ---- help, version, options ----
 
 
-@pytest.mark.parametrize("words", ["", "user", "space", "token", "app", *VERBS])
+@pytest.mark.parametrize("words", ["", "user", "space", "token", "key", "app", *VERBS])
 def test_help_goes_to_stdout(words):
     done = command(*words.split(), "--help")
     assert done.err == ""
@@ -87,6 +88,14 @@ def test_version_goes_to_stdout(words):
     ("token issue --space x --expires 99999d", "--expires must be a time such as 90d"),
     ("token revoke", "ID is missing"),
     ("token revoke 7", "7 is no token's ID"),
+    ("key add --user ann --name x", "--scopes LIST is missing"),
+    ("key add --name x --scopes read", "--user NAME is missing"),
+    ("key add --user ann --scopes read", "--name TEXT is missing"),
+    ("key add --user ann --name x --scopes all", "--scopes must be some of read, submit and admin"),
+    ("key add --user ann --name x --scopes read,", "--scopes must be some of read, submit and admin"),
+    ("key add --user a-b --name x --scopes read", "letters, digits and _"),
+    ("key revoke --user ann", "--name TEXT is missing"),
+    ("key list --user a-b", "letters, digits and _"),
     ("serve --log-level loud", "--log-level must be debug, info, warn or error"),
     ("serve --tls-cert x.pem", "--tls-cert and --tls-key go together"),
     ("serve --tls-key x.pem", "--tls-cert and --tls-key go together"),
@@ -416,7 +425,7 @@ def test_only_the_owner_reads_the_data(data):
 
 
 def test_questions_make_no_folder(data):
-    for line in ("user list", "space list", "space show x", "space remove x", "token list", "user disable x",
+    for line in ("user list", "space list", "space show x", "space remove x", "token list", "user disable x", "key list",
                  "token issue --space x", "app list", "app kick --space x"):
         done = command(*line.split(), data=data, status=1)
         assert done.err == f"spacerelay: there is no data folder {data}; --data DIR names it\n"
@@ -479,3 +488,49 @@ def test_a_socket_left_over_is_no_server(data):
         server.ended()
     assert (data / "control.sock").exists()
     assert command("space", "list", "--json", data=data).json()[0]["name"] == "demo"
+
+
+# ---- API keys ----
+
+
+def test_a_key_stands_alone_on_stdout(place):
+    add_user(place, "ann")
+    done = command("key", "add", "--user", "ann", "--name", "my script", "--scopes", "submit,read", "--expires", "90d",
+                   data=place)
+    assert re.fullmatch(r"sr_[A-Za-z0-9_-]{43}\n", done.out) and done.err == ""
+    listed = command("key", "list", "--user", "ANN", "--json", data=place).json()
+    assert len(listed) == 1
+    assert set(listed[0]) == {"key_id", "user", "name", "scopes", "created_at", "expires_at", "last_used_at", "state"}
+    assert (listed[0]["user"], listed[0]["name"], listed[0]["state"]) == ("ann", "my script", "valid")
+    assert listed[0]["scopes"] == ["read", "submit"]
+    assert listed[0]["expires_at"] > listed[0]["created_at"] and listed[0]["last_used_at"] is None
+    assert done.out.strip() not in command("key", "list", data=place).out
+    assert done.out.strip() not in (place / "relay.db").read_bytes().decode(errors="replace")
+
+
+def test_a_key_may_last_for_ever(place):
+    add_user(place, "ann")
+    made = command("key", "add", "--user", "ann", "--name", "x", "--scopes", "read", "--json", data=place).json()
+    assert made["key"].startswith("sr_") and made["expires_at"] is None and made["scopes"] == ["read"]
+    assert command("key", "list", "--json", data=place).json()[0]["key_id"] == made["key_id"]
+
+
+def test_keys_are_revoked_by_name(place):
+    for user in ("ann", "bob"):
+        add_user(place, user)
+        command("key", "add", "--user", user, "--name", "x", "--scopes", "read", data=place)
+    words = ("key", "revoke", "--user", "ann", "--name", "x")
+    assert "revoked" in command(*words, data=place).err
+    assert [k["user"] for k in command("key", "list", "--json", data=place).json()] == ["bob"]
+    assert command("key", "list", "--user", "ann", "--json", data=place).json() == []
+    assert "no such API key" in command(*words, data=place, status=1).err
+
+
+def test_a_key_needs_a_user_who_may_have_it(place):
+    add_user(place, "ann")
+    words = ("key", "add", "--name", "x", "--scopes")
+    assert "no such user" in command(*words, "read", "--user", "bob", data=place, status=1).err
+    assert "Only an admin" in command(*words, "admin", "--user", "ann", data=place, status=1).err
+    command(*words, "read", "--user", "ann", data=place)
+    assert "of this name already" in command(*words, "read", "--user", "ann", data=place, status=1).err
+    assert "no such user" in command("key", "list", "--user", "bob", data=place, status=1).err
