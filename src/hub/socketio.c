@@ -1,72 +1,36 @@
-#include "hub/socketio.h"
+#include "hub/socketio_client.h"
 
 #include "base/alloc.h"
-#include "base/list.h"
-#include "base/secret.h"
 #include "codec/engineio.h"
-#include "codec/json_scan.h"
-#include "codec/socketio.h"
-#include "hub/engine.h"
 
-#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define NAMESPACES_MAX   8 /* of one client */
-#define BINARY_TIMES     4 /* all attachments of a packet are so many times a message at most */
-#define SID_RANDOM_BYTES 15
+/* ---- clients ---- */
 
-struct sio_server {
-    struct sio_config config;
-    struct engine *engine;
-    struct buf scratch; /* a packet to be sent: never kept over a call */
-};
-
-/* A packet whose attachments are still on the way. */
-struct pending {
-    struct buf text, binary;
-    size_t wanted, got, sizes[SIO_ATTACHMENTS_MAX];
-};
-
-/* One client: a session of the engine, and what it is connected to. */
-struct client {
-    struct sio_server *server;
-    struct engine_session *session;
-    struct list sockets;
-    size_t count;       /* of sockets that are not over */
-    struct timer timer; /* no namespace by then: the session ends; or somebody is to be told */
-    bool parted;        /* we have put it out of a namespace: it may not know yet */
-    size_t message_bytes;
-    struct pending *pending; /* NULL = none */
-};
-
-struct sio_socket {
-    struct list node; /* client->sockets */
-    struct client *client;
-    void *owner;
-    char *nsp;
-    uint64_t last_ack_id;
-    bool let_in; /* the handler is told when it closes */
-    bool over, clean;
-};
-
-static void drop(struct client *c, const char *why)
+void sio_client_drop(struct sio_client *c, const char *why)
 {
     engine_drop(c->session, why);
 }
 
-/* ---- sending ---- */
-
-static void send_packet(struct client *c, const struct sio_packet *p)
+void sio_client_send(struct sio_client *c, const struct sio_packet *p)
 {
     struct buf *b = &c->server->scratch;
     buf_clear(b);
     if (sio_encode(b, p))
-        drop(c, "out of memory");
+        sio_client_drop(c, "out of memory");
     else
         engine_send(c->session, false, buf_str(b));
     buf_consume(b, b->len);
 }
+
+void sio_socket_over(struct sio_socket *s, bool clean)
+{
+    s->over = true;
+    s->clean = clean;
+    s->client->count--;
+}
+
+/* ---- sending ---- */
 
 static void send_with(struct sio_socket *s, struct sio_packet *p, const struct str *binaries,
                       size_t count)
@@ -75,7 +39,7 @@ static void send_with(struct sio_socket *s, struct sio_packet *p, const struct s
         return;
     p->nsp = str_of(s->nsp);
     p->attachments = count;
-    send_packet(s->client, p);
+    sio_client_send(s->client, p);
     for (size_t i = 0; i < count; i++)
         engine_send(s->client->session, true, binaries[i]);
 }
@@ -108,286 +72,6 @@ void sio_ack(struct sio_socket *s, uint64_t id, struct str args, const struct st
     send_with(s, &p, binaries, binary_count);
 }
 
-/* ---- namespaces ---- */
-
-static struct sio_socket *socket_in(const struct client *c, struct str nsp)
-{
-    LIST_EACH (&c->sockets, it) {
-        struct sio_socket *s = CONTAINER_OF(it, struct sio_socket, node);
-        if (!s->over && str_eq(str_of(s->nsp), nsp))
-            return s;
-    }
-    return NULL;
-}
-
-static void socket_free(struct sio_socket *s)
-{
-    list_remove(&s->node);
-    free(s->nsp);
-    free(s);
-}
-
-static void await_connect(struct client *c)
-{
-    struct timers *t = engine_timers(c->server->engine);
-    timers_set(t, &c->timer, timers_now(t) + c->server->config.limits->sio_connect_ms);
-}
-
-static void socket_over(struct sio_socket *s, bool clean)
-{
-    s->over = true;
-    s->clean = clean;
-    s->client->count--;
-}
-
-static void tell_closed(struct client *c)
-{
-    const struct sio_handler *h = &c->server->config.handler;
-    LIST_EACH (&c->sockets, it) {
-        struct sio_socket *s = CONTAINER_OF(it, struct sio_socket, node);
-        if (!s->over)
-            continue;
-        h->closed(h->ctx, s, s->clean);
-        socket_free(s);
-    }
-}
-
-static void on_due(struct timer *t)
-{
-    struct client *c = CONTAINER_OF(t, struct client, timer);
-    bool told = !list_empty(&c->sockets);
-    tell_closed(c);
-    if (c->count)
-        return;
-    if (told) /* it has left: it may enter another one */
-        await_connect(c);
-    else
-        drop(c, "no CONNECT came");
-}
-
-static void refuse_connect(struct client *c, struct str nsp, struct str why)
-{
-    struct sio_packet p = {.type = SIO_CONNECT_ERROR, .nsp = nsp, .data = why};
-    send_packet(c, &p);
-}
-
-static void let_in(struct sio_socket *s)
-{
-    struct client *c = s->client;
-    const struct sio_handler *h = &c->server->config.handler;
-    uint8_t bytes[SID_RANDOM_BYTES];
-    struct buf data = BUF_INIT(64);
-    random_bytes(bytes, sizeof bytes);
-    buf_puts(&data, "{\"sid\":\"");
-    base64url_append(&data, bytes, sizeof bytes);
-    buf_puts(&data, "\"}");
-    struct sio_packet p = {.type = SIO_CONNECT, .nsp = str_of(s->nsp), .data = buf_str(&data)};
-    s->let_in = true;
-    c->count++;
-    timers_stop(engine_timers(c->server->engine), &c->timer);
-    engine_forget_query(c->session); /* it may hold a secret, and is of no use any more */
-    send_packet(c, &p);
-    buf_release(&data);
-    if (h->connected)
-        h->connected(h->ctx, s);
-}
-
-static void take_connect(struct client *c, const struct sio_packet *p)
-{
-    const struct sio_handler *h = &c->server->config.handler;
-    struct str why = STR("Invalid namespace");
-    tell_closed(c); /* the order of things: out, then in again */
-    if (c->count >= NAMESPACES_MAX) {
-        refuse_connect(c, p->nsp, STR("Too many namespaces"));
-        return;
-    }
-    struct sio_socket *s = xcalloc(1, sizeof *s);
-    s->client = c;
-    s->nsp = str_dup(p->nsp);
-    list_push_back(&c->sockets, &s->node);
-    if (h->connect(h->ctx, s, p->nsp, p->data, &why)) {
-        let_in(s);
-        return;
-    }
-    refuse_connect(c, p->nsp, why);
-    socket_free(s);
-}
-
-/* ---- packets ---- */
-
-static void take_disconnect(struct sio_socket *s, const struct sio_packet *p,
-                            const struct str *binaries)
-{
-    struct client *c = s->client;
-    (void)p;
-    (void)binaries;
-    socket_over(s, true);
-    tell_closed(c);
-    if (!c->count)
-        await_connect(c);
-}
-
-static void take_event(struct sio_socket *s, const struct sio_packet *p, const struct str *binaries)
-{
-    const struct sio_handler *h = &s->client->server->config.handler;
-    struct buf name = BUF_INIT(p->name.n);
-    struct sio_event e = {.name = p->name,
-                          .args = p->data,
-                          .binaries = binaries,
-                          .binary_count = p->attachments,
-                          .has_ack_id = p->has_id,
-                          .ack_id = p->id};
-    if (str_find(p->name, '\\') < p->name.n) {
-        struct str quoted = str_slice(p->name.p - 1, p->name.n + 2);
-        if (json_unescape(quoted, &name)) {
-            drop(s->client, "a bad event name");
-            buf_release(&name);
-            return;
-        }
-        e.name = buf_str(&name);
-    }
-    h->event(h->ctx, s, &e);
-    buf_release(&name);
-}
-
-static void take_ack(struct sio_socket *s, const struct sio_packet *p, const struct str *binaries)
-{
-    const struct sio_handler *h = &s->client->server->config.handler;
-    if (h->ack && p->id < s->last_ack_id)
-        h->ack(h->ctx, s, p->id, p->data, binaries, p->attachments);
-}
-
-static void take_packet(struct client *c, const struct sio_packet *p, const struct str *binaries)
-{
-    static void (*const take[SIO_TYPE__MAX])(struct sio_socket *, const struct sio_packet *,
-                                             const struct str *) = {
-        [SIO_DISCONNECT] = take_disconnect, [SIO_EVENT] = take_event,    [SIO_ACK] = take_ack,
-        [SIO_BINARY_EVENT] = take_event,    [SIO_BINARY_ACK] = take_ack,
-    };
-    struct sio_socket *s = socket_in(c, p->nsp);
-    if (!s && p->type == SIO_CONNECT)
-        take_connect(c, p);
-    else if (s && take[p->type])
-        take[p->type](s, p, binaries);
-    else if (s || !c->parted) /* what comes for a namespace that it was put out of was on its way */
-        drop(c, "a packet out of turn");
-}
-
-/* ---- attachments ---- */
-
-static void pending_free(struct pending *p)
-{
-    if (!p)
-        return;
-    buf_release(&p->text);
-    buf_release(&p->binary);
-    free(p);
-}
-
-static void expect_attachments(struct client *c, struct str text, size_t count)
-{
-    struct pending *p = xcalloc(1, sizeof *p);
-    p->wanted = count;
-    c->pending = p;
-    buf_init(&p->text, text.n);
-    buf_init(&p->binary, BINARY_TIMES * c->message_bytes);
-    if (buf_str_append(&p->text, text))
-        drop(c, "out of memory");
-}
-
-static void take_text(struct client *c, struct str text)
-{
-    const struct limits *l = c->server->config.limits;
-    struct sio_packet p;
-    const char *why;
-    if (c->pending)
-        drop(c, "a packet where an attachment belongs");
-    else if (sio_decode(text, (size_t)l->json_depth, &p, &why))
-        drop(c, why);
-    else if (p.attachments)
-        expect_attachments(c, text, p.attachments);
-    else
-        take_packet(c, &p, NULL);
-}
-
-/* All is there. The packet was decoded before, but for a copy of its text that lies elsewhere. */
-static void take_pending(struct client *c)
-{
-    struct pending *pending = c->pending;
-    const struct limits *l = c->server->config.limits;
-    struct str binaries[SIO_ATTACHMENTS_MAX], rest = buf_str(&pending->binary);
-    struct sio_packet p;
-    const char *why;
-    for (size_t i = 0; i < pending->wanted; i++) {
-        binaries[i] = str_slice(rest.p, pending->sizes[i]);
-        rest = str_slice(rest.p + pending->sizes[i], rest.n - pending->sizes[i]);
-    }
-    c->pending = NULL;
-    if (sio_decode(buf_str(&pending->text), (size_t)l->json_depth, &p, &why))
-        drop(c, why);
-    else
-        take_packet(c, &p, binaries);
-    pending_free(pending);
-}
-
-static void take_attachment(struct client *c, struct str data)
-{
-    struct pending *p = c->pending;
-    if (!p) {
-        drop(c, "an attachment of nothing");
-        return;
-    }
-    if (buf_str_append(&p->binary, data)) {
-        drop(c, "attachments that are too large");
-        return;
-    }
-    p->sizes[p->got++] = data.n;
-    if (p->got == p->wanted)
-        take_pending(c);
-}
-
-/* ---- the engine's calls ---- */
-
-static void on_opened(void *ctx, struct engine_session *session)
-{
-    struct sio_server *sv = ctx;
-    struct client *c = xcalloc(1, sizeof *c);
-    c->server = sv;
-    c->session = session;
-    c->timer.due = on_due;
-    c->message_bytes = sv->config.first_message_bytes;
-    if (!c->message_bytes)
-        c->message_bytes = (size_t)sv->config.limits->sio_message_bytes;
-    list_init(&c->sockets);
-    engine_set(session, c);
-    await_connect(c);
-}
-
-static void on_message(void *ctx, struct engine_session *session, bool binary, struct str data)
-{
-    struct client *c = engine_owner(session);
-    (void)ctx;
-    if (binary)
-        take_attachment(c, data);
-    else
-        take_text(c, data);
-}
-
-static void on_closed(void *ctx, struct engine_session *session, bool clean)
-{
-    struct client *c = engine_owner(session);
-    (void)ctx;
-    LIST_EACH (&c->sockets, it) {
-        struct sio_socket *s = CONTAINER_OF(it, struct sio_socket, node);
-        if (!s->over)
-            socket_over(s, clean);
-    }
-    tell_closed(c);
-    timers_stop(engine_timers(c->server->engine), &c->timer);
-    pending_free(c->pending);
-    free(c);
-}
-
 /* ---- for the handler ---- */
 
 void sio_set(struct sio_socket *s, void *owner)
@@ -417,13 +101,13 @@ bool sio_query(const struct sio_socket *s, struct str name, struct buf *out)
 
 void sio_disconnect(struct sio_socket *s)
 {
-    struct client *c = s->client;
+    struct sio_client *c = s->client;
     struct sio_packet p = {.type = SIO_DISCONNECT, .nsp = str_of(s->nsp)};
     if (s->over || !s->let_in)
         return;
-    send_packet(c, &p);
+    sio_client_send(c, &p);
     c->parted = true;
-    socket_over(s, false);
+    sio_socket_over(s, false);
     timers_set(engine_timers(c->server->engine), &c->timer, 0); /* tells the handler */
     if (!c->count)
         engine_finish(c->session);
@@ -431,7 +115,7 @@ void sio_disconnect(struct sio_socket *s)
 
 void sio_drop(struct sio_socket *s)
 {
-    drop(s->client, "dropped");
+    sio_client_drop(s->client, "dropped");
 }
 
 void sio_limit_message(struct sio_socket *s, size_t bytes)
@@ -449,7 +133,7 @@ struct sio_server *sio_server_new(const struct sio_config *config)
                                    .limits = config->limits,
                                    .origins = config->origins,
                                    .first_message_bytes = config->first_message_bytes,
-                                   .handler = {sv, on_opened, on_message, on_closed}};
+                                   .handler = sio_client_handler(sv)};
     sv->config = *config;
     sv->engine = engine_new(&engine);
     buf_init(&sv->scratch, SIZE_MAX / 2); /* of what is sent, which has its limits */
