@@ -38,9 +38,15 @@ MUST_USE enum err native_decode_app(struct native_decoder *d, struct str text, s
  * null nor "". */
 MUST_USE enum err native_decode_client(struct native_decoder *d, struct str text,
                                        struct client_msg *out);
+/* A submit without its `type`, as /api/v1 takes it. key: of the Idempotency-Key field, NULL when
+ * there is none; it goes before the member of that name. */
+MUST_USE enum err native_decode_submit(struct native_decoder *d, struct str text,
+                                       const struct str *key, struct client_msg *out);
 
 enum err native_encode_app(struct buf *b, const struct app_out *m);
 enum err native_encode_client(struct buf *b, const struct client_out *m);
+/* A request as in the state of its topic. */
+enum err native_encode_request(struct buf *b, const struct request_view *v);
 /* The whole event message: {"type":"event","topic":...,"seq":n,"event":{...}} */
 enum err native_encode_event(struct buf *b, struct topic_id topic, uint64_t seq,
                              const struct topic_event *e);

@@ -49,7 +49,8 @@ void call_start(struct call *c, const struct call_kind *kind, struct hub *h, str
                 const struct identity *who);
 /* Once, and not from within a callback. m: space, payload, inputs, endpoint, idempotency_key. */
 void call_submit(struct call *c, const struct client_msg *m);
-/* What is to be followed from now on; since may be NULL. Once. */
+/* What is to be followed from now on; since may be NULL. Again: for the whole state as it is then.
+ */
 void call_watch(struct call *c, struct uuid request_id, const struct topic_since *since);
 /* Its request is cancelled; nothing is heard of the answer. */
 void call_cancel(struct call *c);

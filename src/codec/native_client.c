@@ -133,6 +133,24 @@ enum err native_decode_client(struct native_decoder *d, struct str text, struct 
     return native_unknown_type(&r);
 }
 
+enum err native_decode_submit(struct native_decoder *d, struct str text, const struct str *key,
+                              struct client_msg *out)
+{
+    struct native_reading r;
+    struct client_msg m = {.kind = CLIENT_MSG_SUBMIT};
+    enum err e = native_begin_typed(&r, d, text, STR("submit"));
+    if (!e)
+        e = decode_submit(&r, &m);
+    if (!e && key) {
+        m.idempotency_key = *key;
+        m.has_idempotency_key = true;
+        e = check_key(&r, &m);
+    }
+    if (!e)
+        *out = m;
+    return e;
+}
+
 /* ---- to a person's socket ---- */
 
 typedef void encode_fn(struct buf *b, const struct client_out *m);

@@ -191,6 +191,12 @@ void put_request(struct buf *b, const struct request_view *v)
     buf_putc(b, '}');
 }
 
+enum err native_encode_request(struct buf *b, const struct request_view *v)
+{
+    put_request(b, v);
+    return b->failed;
+}
+
 static void put_change(struct buf *b, const char *start, const struct request_view *v)
 {
     buf_puts(b, start);

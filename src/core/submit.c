@@ -335,11 +335,19 @@ static void submit(struct relay *r, const struct wish *w, struct bytes *payload)
     send_refusal(r, w, &why);
 }
 
+/* By its name, or else by its id. */
+static struct space *space_named(struct relay *r, struct str name)
+{
+    struct uuid id;
+    struct space *s = space_by_name(r, name);
+    return s || uuid_parse(name, &id) ? s : space_by_id(r, id);
+}
+
 void submit_message(struct relay *r, const struct event *e)
 {
     const struct client_msg *m = e->client_msg;
     const struct wish w = {.person = person_by_key(r, e->who->user_key),
-                           .space = space_by_name(r, m->space),
+                           .space = space_named(r, m->space),
                            .payload = m->payload,
                            .inputs = m->inputs,
                            .endpoint = m->endpoint,

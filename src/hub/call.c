@@ -154,6 +154,8 @@ static void on_subscribed(struct call *c, const struct client_out *m)
     out.epoch = str_of(place.epoch);
     out.seq = place.seq;
     out.recovered = place.recovered;
+    if (!place.added)
+        hub_unwatch(h, m->topic); /* the core has counted this call twice */
     c->kind->watched(c, &out);
     if (place.recovered && !c->over)
         topics_replay(h->topics, m->topic, &c->watcher, place.seq);

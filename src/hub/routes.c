@@ -1,5 +1,6 @@
 #include "hub/routes.h"
 
+#include "hub/api.h"
 #include "hub/app_socket.h"
 #include "hub/ask.h"
 #include "hub/call.h"
@@ -17,7 +18,9 @@
 
 struct route {
     const char *path;
-    bool tail; /* the path goes on */
+    bool tail;          /* the path goes on */
+    const char *suffix; /* of a tail */
+    bool shared;        /* other methods are the web threads' */
     enum http_method method;
     const char *allow; /* for 405 */
     bool head;         /* HEAD is taken beside GET */
@@ -41,6 +44,10 @@ static const struct route routes[] = {
     {"/metrics", GET_HEAD, .kind = EDGE_HERE, .answer = health_metrics, .abandoned = ask_abandoned},
     {OLD_SUBMIT_PATH, POST, .tail = true, .kind = EDGE_HERE, .answer = old_submit,
      .abandoned = ask_abandoned, .body_max = old_submit_body_max},
+    {API_REQUESTS_PATH, POST, .shared = true, .kind = EDGE_HERE, .answer = api_create,
+     .abandoned = call_abandoned, .body_max = api_create_body_max},
+    {API_REQUESTS_PATH "/", GET, .tail = true, .suffix = API_EVENTS_SUFFIX, .kind = EDGE_HERE,
+     .answer = api_events, .abandoned = call_abandoned},
     {"/v1/models", GET_HEAD, .kind = EDGE_HERE, .answer = openai_models,
      .abandoned = ask_abandoned},
     {"/v1/chat/completions", POST, .kind = EDGE_HERE, .answer = openai_complete,
@@ -56,6 +63,8 @@ static const struct route routes[] = {
 static bool is_at(const struct route *r, struct str path)
 {
     struct str own = str_of(r->path);
+    if (r->suffix && !str_ends(path, str_of(r->suffix)))
+        return false;
     return r->tail ? str_starts(path, own) && path.n > own.n : str_eq(path, own);
 }
 
@@ -192,7 +201,7 @@ static enum edge_route on_route(void *ctx, struct exchange *x, uint64_t *max_bod
     }
     if (!(route && route->app_token) && !key_admits(h, x))
         return EDGE_DONE;
-    if (!route)
+    if (!route || (route->shared && head->method != route->method))
         return EDGE_PAGE;
     *max_body = route->body_max ? route->body_max(h, x) : 0;
     if (head->method != route->method && !(route->head && head->method == HTTP_HEAD)) {

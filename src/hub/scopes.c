@@ -18,6 +18,8 @@ static const struct row {
 
     {"/websockets/submit/", CHANGING, SCOPE_SUBMIT},
     {"/v1/", CHANGING, SCOPE_SUBMIT},
+    {"/api/v1/requests", CHANGING, SCOPE_SUBMIT},
+    {"/api/v1/requests/", CHANGING, SCOPE_SUBMIT},
     {"/requests/", CHANGING, SCOPE_SUBMIT}, /* cancelling */
 
     {"/metrics", ALWAYS, SCOPE_ADMIN},
