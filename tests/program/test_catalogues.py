@@ -30,7 +30,14 @@ def flat(tree, prefix=""):
     return out
 
 
-TREES = {lang: json.loads((LANG / f"{lang}.json").read_text()) for lang in LANGUAGES}
+def once(pairs):
+    """An object, each key of which is there once: the relay refuses a catalogue with two, and a merge makes them easily."""
+    twice = {key for key, _ in pairs if [k for k, _ in pairs].count(key) > 1}
+    assert not twice
+    return dict(pairs)
+
+
+TREES = {lang: json.loads((LANG / f"{lang}.json").read_text(), object_pairs_hook=once) for lang in LANGUAGES}
 TEXTS = {lang: flat(tree) for lang, tree in TREES.items()}
 
 
