@@ -112,7 +112,7 @@ test: deps-test
 test-c: $(TESTS) $(FUZZ)
 	$(Q)tools/run-tests.sh $(BUILD) $(patsubst $(BUILD)/%,%,$(TESTS)) -- $(patsubst $(BUILD)/%,%,$(FUZZ))
 
-test-py: all $(ECHO) $(FAULT)
+test-py: all $(ECHO) $(FAULT) tests/browser/node_modules
 	$(Q)SPACERELAY_BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 4 --dist loadfile tests/program $(PYTEST)
 
 test-browser: all $(ECHO) tests/browser/node_modules
