@@ -8,6 +8,7 @@
 #include "hub/health.h"
 #include "hub/old_http.h"
 #include "hub/openai.h"
+#include "hub/refusal.h"
 #include "hub/scopes.h"
 #include "hub/socketio.h"
 #include "hub/spaces_app.h"
@@ -125,7 +126,7 @@ static void refuse_key(struct exchange *x, uint32_t scope, const char *why)
     if (*name)
         buf_printf(&header, ", scope=\"%s\"", name);
     buf_puts(&header, "\r\n");
-    exchange_error_with(x, ERR_FORBIDDEN, why, buf_str(&header));
+    refusal_reply(x, ERR_FORBIDDEN, why, buf_str(&header));
     buf_release(&header);
 }
 
@@ -140,8 +141,8 @@ static bool key_admits(struct hub *h, struct exchange *x)
     if (!http_bearer(head, &token))
         return true;
     if (!routes_identify(h, x, &who)) {
-        exchange_error_with(x, ERR_UNAUTHORIZED, "There is no such API key, or it is over",
-                            STR("WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"));
+        refusal_reply(x, ERR_UNAUTHORIZED, "There is no such API key, or it is over",
+                      STR("WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"));
         return false;
     }
     struct buf why = BUF_INIT(WHY_BYTES);
@@ -192,7 +193,7 @@ static enum edge_route on_route(void *ctx, struct exchange *x, uint64_t *max_bod
     if (is_spaces(head->path) && !app_needs_setup(h->app))
         return sio_route(spaces_apps_server(h->spaces_apps), x, max_body);
     if (!changes_nothing(head) && from_other_site(x)) {
-        exchange_error(x, ERR_FORBIDDEN, "This request comes from another site", 0);
+        refusal_reply(x, ERR_FORBIDDEN, "This request comes from another site", STR(""));
         return EDGE_DONE;
     }
     if (app_needs_setup(h->app) && !open_before_setup(route)) {

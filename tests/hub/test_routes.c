@@ -355,6 +355,28 @@ static void a_key_does_what_its_scopes_allow_and_is_told_what_it_lacks(void **st
     assert_int_equal(route(f, "GET /admin/users HTTP/1.1\r\n" HOST KEY("sr_good")), EDGE_PAGE);
 }
 
+static void each_family_of_calls_is_refused_in_its_own_form(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(route(f, "GET /api/v1/spaces HTTP/1.1\r\n" HOST KEY("sr_bad")), EDGE_DONE);
+    assert_int_equal(f->x->status, 401);
+    assert_string_equal(f->x->type, "application/problem+json");
+    assert_string_equal(f->x->headers, "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n");
+    assert_non_null(strstr(f->x->body, "\"detail\":\"There is no such API key, or it is over\""));
+    assert_int_equal(route(f, "POST /api/v1/requests HTTP/1.1\r\n" HOST KEY("sr_good")), EDGE_DONE);
+    assert_int_equal(f->x->status, 403);
+    assert_non_null(strstr(f->x->body, "\"code\":\"forbidden\""));
+    assert_int_equal(route(f, "POST /v1/chat/completions HTTP/1.1\r\n" HOST KEY("sr_good")),
+                     EDGE_DONE);
+    assert_int_equal(f->x->status, 403);
+    assert_string_equal(f->x->type, "application/json");
+    assert_non_null(
+        strstr(f->x->body, "{\"error\":{\"message\":\"This API key lacks the scope submit"));
+    assert_int_equal(route(f, "GET /v1/models HTTP/1.1\r\n" HOST KEY("sr_bad")), EDGE_DONE);
+    assert_int_equal(f->x->status, 401);
+    assert_int_equal(route(f, "GET /v1/models HTTP/1.1\r\n" HOST KEY("sr_good")), EDGE_HERE);
+}
+
 /* No page can make a browser send one. */
 static void a_key_may_come_from_any_site(void **state)
 {
@@ -387,6 +409,7 @@ int main(void)
         TEST(what_an_app_shows_is_not_taken_for_a_key),
         TEST(each_route_needs_its_scope),
         TEST(a_key_does_what_its_scopes_allow_and_is_told_what_it_lacks),
+        TEST(each_family_of_calls_is_refused_in_its_own_form),
         TEST(a_key_may_come_from_any_site),
     };
     return secret_start() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
