@@ -42,7 +42,7 @@ static void put_new_key(struct page_request *p, struct json_t *view, struct str 
     struct buf example = BUF_INIT(EXAMPLE_BYTES);
     struct json_t *object = json_put(view, "new_key", json_object_new());
     json_put_str(object, "secret", secret);
-    buf_printf(&example, "curl -H \"Authorization: Bearer %.*s\" %.*s/requests", STR_ARG(secret),
+    buf_printf(&example, "curl -H \"Authorization: Bearer %.*s\" %.*s/v1/models", STR_ARG(secret),
                STR_ARG(p->origin));
     json_put_str(object, "example", buf_str(&example));
     secret_wipe(example.data, example.cap);
