@@ -13,6 +13,7 @@ struct hub_config {
     const char *const *listen; /* NULL-terminated, see edge_listen */
     const char *cert_file, *key_file;
     const char *const *trusted_proxies;
+    const char *socketio_origins; /* see struct sio_config; NULL = "*" */
     /* Called on the hub thread once all listeners are bound, before anything is accepted, with
      * their URLs. */
     void (*listening)(void *ctx, const char *const *urls, size_t count);

@@ -7,7 +7,8 @@
 
 #define SPACES_PATH "/socket.io/"
 
-struct spaces_apps *spaces_apps_new(struct hub *h);
+/* origins: see struct sio_config; borrowed; NULL = "*". */
+struct spaces_apps *spaces_apps_new(struct hub *h, const char *origins);
 /* After edge_free. NULL is fine. */
 void spaces_apps_free(struct spaces_apps *all);
 /* Shutdown: they are dropped without a word, so that they come back. */

@@ -19,7 +19,7 @@ struct texts {
 struct options {
     const char *arg; /* NAME or ID; NULL when the command takes none */
     const char *data;
-    const char *tls_cert, *tls_key, *limits, *assets;
+    const char *tls_cert, *tls_key, *limits, *assets, *socketio_origins;
     const char *space, *app, *description, *note;
     const char *user, *name;
     struct texts listen, trusted_proxy;
@@ -38,6 +38,7 @@ enum option_id {
     OPTION_LIMITS,
     OPTION_ASSETS,
     OPTION_TRUSTED_PROXY,
+    OPTION_SOCKETIO_ORIGINS,
     OPTION_LOG_LEVEL,
     OPTION_ADMIN,
     OPTION_PASSWORD_STDIN,

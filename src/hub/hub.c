@@ -163,7 +163,7 @@ enum err hub_new(struct hub **out, const struct hub_config *config, struct buf *
     native_init(&h->decoder, h->limits);
     buf_init(&h->scratch, SCRATCH_BYTES);
     list_init(&h->asks);
-    h->spaces_apps = spaces_apps_new(h);
+    h->spaces_apps = spaces_apps_new(h, config->socketio_origins);
     h->calls = calls_new(h);
     h->topics = topics_new(h->limits);
     h->poll = trigger_timer(base, on_poll, h);

@@ -329,13 +329,13 @@ static void on_closed(void *ctx, struct sio_socket *sio, bool clean)
     hub_event(all->hub, &e);
 }
 
-struct spaces_apps *spaces_apps_new(struct hub *h)
+struct spaces_apps *spaces_apps_new(struct hub *h, const char *origins)
 {
     struct spaces_apps *all = xcalloc(1, sizeof *all);
     struct sio_config config = {
         .base = h->base,
         .limits = h->limits,
-        .origins = "*",
+        .origins = origins ? origins : "*",
         .first_message_bytes = REGISTER_BYTES,
         .handler = {.ctx = all, .connect = on_connect, .event = on_event, .closed = on_closed}};
     all->hub = h;

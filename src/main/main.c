@@ -12,7 +12,7 @@
 static const struct verb verbs[] = {
     {"serve", NULL, NULL, "Run the relay until SIGTERM or Ctrl+C.",
      BIT(LISTEN) | BIT(DATA) | BIT(TLS_CERT) | BIT(TLS_KEY) | BIT(LIMITS) | BIT(ASSETS) |
-         BIT(TRUSTED_PROXY) | BIT(LOG_LEVEL),
+         BIT(TRUSTED_PROXY) | BIT(SOCKETIO_ORIGINS) | BIT(LOG_LEVEL),
      0, serve},
     {"user", "add", "NAME", "Add a user; asks for the password.",
      BIT(DATA) | BIT(ADMIN) | BIT(PASSWORD_STDIN) | BIT(JSON), 0, user_add},

@@ -125,6 +125,12 @@ static const struct option {
                                "may be repeated"},
                               take_more,
                               AT(trusted_proxy)},
+    [OPTION_SOCKETIO_ORIGINS] = {{"socketio-origins", "LIST",
+                                  "sites whose pages may use /socket.io/, with blanks between "
+                                  "them, e.g. \"https://a.example https://b.example\"; default *, "
+                                  "all"},
+                                 take_text,
+                                 AT(socketio_origins)},
     [OPTION_LOG_LEVEL] = {{"log-level", "LEVEL", "debug, info, warn or error; default info"},
                           take_level,
                           AT(log_level)},

@@ -114,6 +114,7 @@ static enum err open_hub(struct server *s)
                                 .cert_file = o->tls_cert,
                                 .key_file = o->tls_key,
                                 .trusted_proxies = (const char *const *)o->trusted_proxy.list,
+                                .socketio_origins = o->socketio_origins,
                                 .listening = on_listening,
                                 .ctx = s};
     return hub_new(&s->hub, &config, &s->why);

@@ -52,7 +52,7 @@ def test_help_names_every_command_and_variable():
     out = command("--help").out
     assert all(verb in out for verb in VERBS)
     out = command("serve", "--help").out
-    for option in "listen data tls-cert tls-key limits assets trusted-proxy log-level".split():
+    for option in "listen data tls-cert tls-key limits assets trusted-proxy socketio-origins log-level".split():
         assert f"--{option} " in out
         assert "SPACERELAY_" + option.upper().replace("-", "_") in out
 
