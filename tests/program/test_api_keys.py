@@ -49,8 +49,10 @@ def routes(space):
         ("GET", "/", "read"), ("GET", f"/spaces/{space.name}", "read"), ("GET", "/requests", "read"),
         ("GET", f"/requests/{NOBODY}", "read"), ("GET", f"/requests/{NOBODY}.json", "read"), ("HEAD", "/requests", "read"),
         ("GET", f"/ai_project/{space.id}", "read"), ("GET", f"/websockets/status?request_id={NOBODY}", "read"),
-        ("GET", "/no/such/page", "read"),
+        ("GET", "/no/such/page", "read"), ("GET", "/v1/models", "read"), ("GET", f"/api/v1/requests/{NOBODY}/events", "read"),
         ("POST", f"/websockets/submit/{space.id}", "submit"), ("POST", f"/requests/{NOBODY}/cancel", "submit"),
+        ("POST", "/v1/chat/completions", "submit"), ("POST", "/v1/completions", "submit"), ("POST", "/v1/embeddings", "submit"),
+        ("POST", "/api/v1/requests", "submit"),
         ("GET", "/admin", "admin"), ("GET", "/admin/", "admin"), ("GET", "/admin/spaces", "admin"),
         ("GET", "/admin/space/add", "admin"), ("GET", f"/admin/space/edit/{space.id}", "admin"),
         ("GET", "/admin/users", "admin"), ("GET", "/admin/requests", "admin"), ("GET", f"/admin/requests/{NOBODY}", "admin"),
@@ -64,6 +66,14 @@ def routes(space):
         ("GET", "/register", ""), ("POST", "/register", ""), ("GET", "/setup", ""), ("POST", "/setup", ""),
         ("POST", "/language", ""), ("POST", "/no/such/page", ""), ("PUT", "/requests", ""), ("DELETE", "/", ""),
     ]
+
+
+def said(answer):
+    """(code, sentence) in whichever form the call's errors have."""
+    body = answer.json()
+    if answer.headers["Content-Type"] == "application/problem+json":
+        return body["code"], body["detail"]
+    return body["error"]["code"], body["error"]["message"]
 
 
 def what_happened(answer):
@@ -82,9 +92,9 @@ def test_every_route_and_every_scope(r):
                 found[scopes, method, path] = what_happened(answer)
                 wanted[scopes, method, path] = GOOD if needed is None or needed in scopes else LACKS
                 if answer.status_code == 403 and method != "HEAD":
-                    said = answer.json()["error"]
-                    assert said["code"] == "forbidden"
-                    assert (f"scope {needed}," if needed else "log in with a browser") in said["message"]
+                    code, sentence = said(answer)
+                    assert code == "forbidden"
+                    assert (f"scope {needed}," if needed else "log in with a browser") in sentence
                     assert 'Bearer error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
                 if answer.status_code in (302, 303):
                     assert not answer.headers["Location"].startswith("/login"), (method, path)
@@ -113,7 +123,7 @@ def test_a_key_that_is_over_or_wrong_opens_no_route_even_with_a_cookie(r, dead_k
                 assert (answer.status_code, kind, method, path) == (401, kind, method, path)
                 assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
                 if method != "HEAD":
-                    assert answer.json()["error"]["code"] == "unauthorized"
+                    assert said(answer)[0] == "unauthorized"
     assert r.admin.get("/").status_code == 200
 
 
@@ -272,6 +282,21 @@ def test_a_revoked_key_s_sockets_close_at_once_and_no_others(r):
     assert by_key.closed() == 4501
     by_cookie.sync()
     by_other.sync()
+
+
+def test_a_revoked_key_s_streams_end_at_once(r):
+    space = r.space()
+    app = space.app()
+    key = make(r, r.ann, "read", "submit")
+    request = call(r, "POST", "/api/v1/requests", key, json={"space": space.name, "payload": {"prompt": "x"}}).json()
+    stream = call(r, "GET", f"/api/v1/requests/{request['request_id']}/events", key, stream=True)
+    lines = stream.iter_lines(chunk_size=1)
+    assert next(lines)
+    revoke(r, key)
+    for _ in lines:
+        pass
+    app.result(app.take())  # the request itself goes on
+    assert r.ann.tab().outcome(request["request_id"])["status"] == "completed"
 
 
 def test_an_expired_key_s_sockets_close_when_it_ends(r):
