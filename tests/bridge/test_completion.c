@@ -181,6 +181,14 @@ static void content_may_be_a_list_of_parts(void **state)
     assert_string_equal(buf_cstr(&r.text), "ab");
 }
 
+static void nul_becomes_a_replacement_character(void **state)
+{
+    (void)state;
+    take(DELTA("\"content\":\"a\\u0000b\\\\u0000\""));
+    assert_string_equal(buf_cstr(&r.text), "a\xef\xbf\xbd"
+                                           "b\\u0000");
+}
+
 static void unknown_reasons_become_stop(void **state)
 {
     (void)state;
@@ -287,6 +295,7 @@ int main(void)
         TEST(an_answer_in_one_piece_is_the_same),
         TEST(completions_have_their_text_in_the_choice),
         TEST(content_may_be_a_list_of_parts),
+        TEST(nul_becomes_a_replacement_character),
         TEST(unknown_reasons_become_stop),
         TEST(an_error_in_the_stream_is_told),
         TEST(what_is_no_object_is_refused),

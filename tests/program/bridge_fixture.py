@@ -19,7 +19,8 @@ def environment(**more):
 
 def bridge_command(*options, **env):
     """Runs it to its end; (status, stdout, stderr)."""
-    done = subprocess.run([BRIDGE, *map(str, options)], capture_output=True, text=True, timeout=PATIENCE,
+    options = [o if isinstance(o, bytes) else str(o) for o in options]
+    done = subprocess.run([BRIDGE, *options], capture_output=True, text=True, timeout=PATIENCE,
                           env=environment(**env))
     assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
     return done.returncode, done.stdout, done.stderr

@@ -134,19 +134,22 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Upstream:
-    def __init__(self, models=("tiny",), key=None):
-        self.models, self.key, self.models_status = list(models), key, 200
+    def __init__(self, models=("tiny",), key=None, tls=None):
+        """tls: an ssl.SSLContext."""
+        self.models, self.key, self.models_status, self.tls = list(models), key, 200, tls
         self.asked, self.port, self.server = queue.Queue(), 0, None
         self.start()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/v1"
 
     def start(self):
         """On the same port as before, if there was one."""
         self.server = Server(("127.0.0.1", self.port), Handler)
         self.server.upstream = self
+        if self.tls:
+            self.server.socket = self.tls.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 

@@ -1,5 +1,6 @@
 """build/bridge when the model server is down, slow, wrong or unwilling: what the person who waits is told."""
 import json
+import ssl
 
 import pytest
 
@@ -145,6 +146,68 @@ def test_nonsense_is_called_so(c, body, type):
     assert "makes no sense" in c.error(request, "app_error")
 
 
+def test_a_connection_that_the_server_dropped_between_two_requests_is_no_trouble(c):
+    b = c.bridge()
+    for word in ("one", "two", "three"):
+        request = c.chat()
+        asked = c.upstream.next().stream().say(word)
+        asked.finish()
+        asked.cut()
+        assert c.result(request)["text_output"] == word
+    assert "trying again" not in b.said
+
+
+def test_whatever_the_model_is_called_the_sentence_gets_through(c):
+    name = "x" + "é" * 600  # cut in the middle of a character
+    c.bridge(model=name)
+    request = c.chat()
+    c.upstream.next().refuse(404, "x" * 900)
+    assert c.error(request, "model_not_found").startswith(f'The model server does not know the model "{name[:400]}')
+
+
+@pytest.fixture
+def https(c):
+    """A model server whose certificate nobody knows; (server, file)."""
+    options = list(c.relay.options)
+    c.relay.make_certificate()
+    c.relay.options = options  # it is not for the relay
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(c.relay.certificate, c.relay.folder / "key.pem")
+    upstream = Upstream(tls=context)
+    yield upstream, c.relay.certificate
+    upstream.stop()
+
+
+def test_https_needs_a_certificate_that_is_trusted(c, https):
+    upstream, certificate = https
+    c.bridge("--upstream-ca", certificate, upstream=upstream.url)
+    request = c.chat()
+    upstream.next().stream().say("safe").finish()
+    assert c.result(request)["text_output"] == "safe"
+
+
+def test_a_certificate_that_is_not_trusted_is_said(c, https):
+    upstream, _ = https
+    b = c.bridge("--retry-for", 0, upstream=upstream.url)
+    assert "cannot be reached" in c.error(c.chat(), "upstream_unavailable")
+    b.wait_for("certificate")
+    assert upstream.asked.empty()
+
+
+def test_leaving_does_not_wait_for_ever_for_a_relay_that_is_gone(c):
+    b = c.bridge()
+    request = c.chat()
+    asked = c.upstream.next().stream().say("half ")
+    c.text(request, 5)
+    c.relay.kill()
+    b.wait_for("Connection lost")
+    asked.say("whole").finish()
+    b.wait_for("completed")
+    b.signal()
+    assert b.exit() == 0
+    c.relay.restart(kill=True)  # for the tests that follow
+
+
 # ---- time ----
 
 
@@ -195,6 +258,8 @@ async def test_it_registers_with_what_it_can(w):
 @pytest.mark.parametrize("options,words", [
     ([], "--upstream is missing"),
     (["--upstream", "127.0.0.1:1"], "http:// or https://"),
+    (["--upstream", "http://u:p@h/v1", "--model", "m", "--space", "s"], "no user or password"),
+    (["--upstream", "http://h/v1", "--model", b"\xff", "--space", "s"], "--model is no name"),
     (["--upstream", "http://h/v1"], "--model is missing"),
     (["--upstream", "http://h/v1", "--model", "m"], "--space is missing"),
     (["--upstream", "http://h/v1", "--plain"], "--space is missing"),
@@ -218,9 +283,10 @@ def upstream():
     ("tiny", 0, 'is there and has "tiny"'),
     ("big", 0, 'is there and has "big"'),
     ("huge", 1, 'does not have "huge"; it has: tiny, big:latest'),
+    (None, 0, "is there; it has: tiny, big:latest"),
 ])
 def test_probe_looks_for_the_model(upstream, model, status, words):
-    code, out, err = bridge_command("--probe", "--upstream", upstream.url + "/", "--model", model)
+    code, out, err = bridge_command("--probe", "--upstream", upstream.url + "/", *(["--model", model] if model else []))
     assert (code, err) == (status, "") and words in out and out.count("\n") == 1
 
 
@@ -241,6 +307,12 @@ def test_probe_names_every_trouble(upstream):
     assert "it has no model at all" in probe()
     upstream.stop()
     assert "cannot be reached: Failed to connect" in probe()
+
+
+def test_probe_lets_nobody_steer_the_terminal(upstream):
+    upstream.models = ["a\x1b[31mb\u009b\n"]
+    code, out, _ = bridge_command("--probe", "--upstream", upstream.url, "--model", "tiny")
+    assert code == 1 and "it has: a?[31mb???\n" in out
 
 
 def test_at_the_start_it_warns_and_stays(c):
@@ -269,6 +341,7 @@ def plain(c, answer, code=None, **options):
     ({"label": "cat", "score": 0.5}, "application/json", {"label": "cat", "score": 0.5}),
     ([1, 2], "application/json", {"output": [1, 2]}),
     (b"null", "application/json; charset=utf-8", {"output": None}),
+    (b'{"a": 1}', "text/html", {"a": 1}),
     (b"a \"cat\"\n", "text/plain; charset=utf-8", {"text_output": 'a "cat"\n'}),
     (b"3", "text/plain", {"text_output": "3"}),
 ])

@@ -151,23 +151,24 @@ static void end_embeddings(struct job *j)
     buf_release(&model);
 }
 
-/* An object is the result; any other JSON becomes its `output`, text its `text_output`. */
+/* An object is the result, whatever it calls itself; other JSON becomes its `output`, text its
+ * `text_output`. */
 static void end_plain(struct job *j)
 {
     struct json_scan s;
     struct str body = buf_str(&j->raw);
     struct buf out = BUF_INIT(RESULT_BYTES);
     bool text = str_starts(str_of(http_content_type(j->call)), STR("text/"));
-    bool json = !text && json_scan(body, MAX_DEPTH, false, &s) == OK;
+    bool json = json_scan(body, MAX_DEPTH, false, &s) == OK;
     if (json && s.kind == JSON_OBJECT) {
         buf_str_append(&out, body);
-    } else if (json) {
-        buf_puts(&out, "{\"output\":");
-        buf_str_append(&out, body);
-        buf_putc(&out, '}');
     } else if (text && utf8_valid(body.p, body.n)) {
         buf_puts(&out, "{\"text_output\":");
         buf_json_string(&out, body);
+        buf_putc(&out, '}');
+    } else if (json) {
+        buf_puts(&out, "{\"output\":");
+        buf_str_append(&out, body);
         buf_putc(&out, '}');
     }
     if (out.len && !out.failed)

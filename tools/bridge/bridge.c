@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SETTLE_MS      5000  /* when leaving: for what the relay has not taken yet */
 #define TELL_MS        15000 /* a person who waits hears from us at least so often */
 #define WORDS_BYTES    4096
 #define UPSTREAM_BYTES 2048
@@ -107,6 +108,24 @@ static void on_stopped(void *ctx)
 
 /* ---- leaving ---- */
 
+static void on_patience(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    client_stop(((struct bridge *)arg)->client);
+}
+
+/* A relay that is away just now may come back for its results, but not for ever. */
+void leave_when_done(struct bridge *b)
+{
+    if (!b->leaving || b->running_count > 0)
+        return;
+    if (client_unsettled(b->client) == 0)
+        client_stop(b->client);
+    else if (!evtimer_pending(b->patience, NULL))
+        event_add(b->patience, &(struct timeval){.tv_sec = SETTLE_MS / 1000});
+}
+
 /* First: nothing new, finish what runs. Second: at once. */
 static void on_signal(evutil_socket_t number, short what, void *arg)
 {
@@ -160,6 +179,7 @@ static const struct option_table table = {
     rows, sizeof rows / sizeof *rows, "bridge", SPACERELAY_VERSION,
     "bridge --space NAME --upstream URL --model NAME [options]\n"
     "bridge --space NAME --upstream URL --plain [options]\n"
+    "bridge --probe --upstream URL [--model NAME | --plain]\n"
     "An inference app in front of an OpenAI-compatible model server, or of any HTTP service."};
 
 static bool read_endpoints(const char *list, uint32_t *bits)
@@ -181,6 +201,14 @@ static bool read_endpoints(const char *list, uint32_t *bits)
     return true;
 }
 
+/* http://user:password@...: it would stand in logs. */
+static bool has_user(struct str url)
+{
+    size_t scheme = str_find(url, '/') + 2; /* http(s):// */
+    struct str rest = str_slice(url.p + scheme, url.n - scheme);
+    return str_find(rest, '@') < str_find(rest, '/');
+}
+
 /* NULL, or what is wrong. */
 static const char *check(struct settings *s)
 {
@@ -192,7 +220,11 @@ static const char *check(struct settings *s)
         return "--upstream has to begin with http:// or https://";
     if (upstream.n > UPSTREAM_BYTES || str_has_control(upstream))
         return "--upstream is no address";
-    if (!s->plain && !s->model)
+    if (has_user(upstream))
+        return "--upstream must hold no user or password: use --api-key";
+    if (s->model && (!s->model[0] || !utf8_valid(s->model, strlen(s->model))))
+        return "--model is no name";
+    if (!s->plain && !s->model && !s->probe)
         return "--model is missing (or --plain, for a service that is no model server)";
     if (!s->space && !s->probe)
         return "--space is missing";
@@ -237,7 +269,8 @@ static void start_probe(struct bridge *b)
     b->probe = probe_new(&(struct probe_options){.http = b->http,
                                                  .upstream = buf_cstr(&b->upstream),
                                                  .key = b->set.api_key,
-                                                 .model = b->set.plain ? NULL : b->set.model,
+                                                 .model = b->set.model,
+                                                 .plain = b->set.plain,
                                                  .told = on_probed,
                                                  .owner = b});
     if (!b->probe)
@@ -280,6 +313,7 @@ static void serve(struct bridge *b)
 {
     struct event *term = evsignal_new(b->base, SIGTERM, on_signal, b);
     struct event *interrupt = evsignal_new(b->base, SIGINT, on_signal, b);
+    b->patience = evtimer_new(b->base, on_patience, b);
     event_add(term, NULL);
     event_add(interrupt, NULL);
     print_banner(b);
@@ -287,6 +321,7 @@ static void serve(struct bridge *b)
     event_base_dispatch(b->base);
     event_free(term);
     event_free(interrupt);
+    event_free(b->patience);
     jobs_free(b);
     client_free(b->client);
 }

@@ -31,7 +31,8 @@ struct bridge {
     struct probe *probe;
     struct list waiting, running; /* jobs, oldest first */
     size_t waiting_count, running_count;
-    uint64_t tell_ms; /* the relay hears of every request at least so often */
+    struct event *patience; /* leaving: for the relay's acknowledgements */
+    uint64_t tell_ms;       /* the relay hears of every request at least so often */
     bool leaving, connected;
     int exit_code;
 };
@@ -80,6 +81,9 @@ void job_cancel(struct job *j);
 void jobs_free(struct bridge *b);
 /* Gives back to the relay what has not begun. */
 void jobs_give_back(struct bridge *b);
+
+/* ---- bridge.c ---- */
+
 /* Ends the program when it is leaving and nothing is left to do. */
 void leave_when_done(struct bridge *b);
 

@@ -222,6 +222,28 @@ static enum err take_object(struct completion *r, const struct json_t *j, struct
     return e;
 }
 
+/* Models say U+0000 now and then, which no text here may hold: it becomes U+FFFD. */
+static enum err parse_without_nul(struct str json, struct json_t **out)
+{
+    struct buf b = BUF_INIT(json.n);
+    for (size_t i = 0; i < json.n; i++) {
+        struct str rest = str_slice(json.p + i, json.n - i);
+        bool nul = str_starts(rest, STR("\\u0000"));
+        size_t n = nul ? 6 : rest.n > 1 && rest.p[0] == '\\' ? 2 : 1;
+        buf_append(&b, nul ? "\\ufffd" : rest.p, n);
+        i += n - 1;
+    }
+    enum err e = b.failed ? b.failed : json_parse(buf_str(&b), out, NULL);
+    buf_release(&b);
+    return e;
+}
+
+static enum err parse(struct str json, struct json_t **out)
+{
+    enum err e = json_parse(json, out, NULL);
+    return e == ERR_BAD_JSON ? parse_without_nul(json, out) : e;
+}
+
 enum err completion_take(struct completion *r, struct str json)
 {
     struct json_t *j;
@@ -229,7 +251,7 @@ enum err completion_take(struct completion *r, struct str json)
         r->done = true;
         return OK;
     }
-    enum err e = json_parse(json, &j, NULL);
+    enum err e = parse(json, &j);
     if (e)
         return e;
     e = json_is_object(j) ? take_object(r, j, json) : ERR_BAD_JSON;

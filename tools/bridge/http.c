@@ -10,6 +10,7 @@
 
 #define CONNECT_MS  10000
 #define HEADER_LINE 4096
+#define DAY_S       86400u
 /* A peer that is gone without a word is noticed after about a minute. */
 #define KEEPALIVE_IDLE_S  20L
 #define KEEPALIVE_EVERY_S 10L
@@ -33,15 +34,13 @@ struct http_call {
 
 /* ---- how a call ends ---- */
 
-/* Whether no connection came about. What failed later may have been seen by the server. */
-static bool never_reached(CURL *easy, CURLcode code)
+/* Whether no connection (with TLS, when it is asked for) came about. What failed later may have
+ * been seen by the server. */
+static bool never_reached(CURL *easy)
 {
     curl_off_t sending = 0;
-    if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT ||
-        code == CURLE_COULDNT_RESOLVE_PROXY)
-        return true;
     curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sending);
-    return code == CURLE_OPERATION_TIMEDOUT && sending == 0;
+    return sending == 0;
 }
 
 static void end_call(struct http_call *c, CURLcode code)
@@ -52,11 +51,13 @@ static void end_call(struct http_call *c, CURLcode code)
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(c->easy, CURLINFO_RETRY_AFTER, &after_s);
     end.status = (int)status;
-    end.retry_after_ms = after_s > 0 ? (uint64_t)after_s * 1000 : 0;
+    end.retry_after_ms = after_s <= 0      ? 0
+                         : after_s > DAY_S ? DAY_S * 1000
+                                           : (uint64_t)after_s * 1000;
     if (c->stopped)
         end.how = HTTP_STOPPED;
     else if (code != CURLE_OK)
-        end.how = never_reached(c->easy, code) ? HTTP_UNREACHABLE : HTTP_BROKEN;
+        end.how = never_reached(c->easy) ? HTTP_UNREACHABLE : HTTP_BROKEN;
     end.words = c->words[0] ? c->words : curl_easy_strerror(code);
     c->events->ended(c->owner, &end);
 }

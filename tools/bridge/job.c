@@ -23,12 +23,6 @@ static void start_waiting(struct bridge *b);
 
 /* ---- ends ---- */
 
-void leave_when_done(struct bridge *b)
-{
-    if (b->leaving && b->running_count == 0 && client_unsettled(b->client) == 0)
-        client_stop(b->client);
-}
-
 static void job_free(struct job *j)
 {
     (*(j->running ? &j->bridge->running_count : &j->bridge->waiting_count))--;
@@ -56,8 +50,9 @@ static double seconds_of(const struct job *j)
 /* Once, whatever comes: that a result cannot be sent is itself an answer. */
 static void tell_failure(struct job *j, const struct blame *blame)
 {
+    struct str words = str_start(str_of(blame->words), BLAME_BYTES); /* whole characters */
     struct client_failure f = {.code = str_of(blame->code),
-                               .message = str_of(blame->words),
+                               .message = words,
                                .retryable = blame->retryable,
                                .usage = buf_str(&j->reply.usage)};
     enum err e = client_error(j->bridge->client, j->lease, &f);
@@ -66,7 +61,7 @@ static void tell_failure(struct job *j, const struct blame *blame)
         e = client_error(j->bridge->client, j->lease, &f);
     }
     if (!e)
-        print("[RESULT] %s: %s (%s)", j->id, blame->words, blame->code);
+        print("[RESULT] %s: %.*s (%s)", j->id, STR_ARG(words), blame->code);
 }
 
 void job_succeed(struct job *j, struct str result, struct str usage, const char *how)

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "bridge/completion.h"
+#include "client/text.h"
 #include "codec/json.h"
 
 #include <stdlib.h>
@@ -33,25 +34,42 @@ static bool names_model(struct str id, const char *model)
     return str_split(id, ':', &head, &tag) && str_eq(head, wanted) && str_eq(tag, STR("latest"));
 }
 
-static bool find_model(const struct probe *p, const struct json_t *list, struct buf *words)
+static bool has_model(const struct json_t *list, const char *model)
 {
     struct str id;
-    size_t count = json_count(list);
-    for (size_t i = 0; i < count; i++)
-        if (json_to_str(json_at(json_nth(list, i), "id"), &id) &&
-            names_model(id, p->options.model)) {
-            buf_printf(words, "The model server at %s is there and has \"%s\"", p->options.upstream,
-                       p->options.model);
+    for (size_t i = 0; i < json_count(list); i++)
+        if (json_to_str(json_at(json_nth(list, i), "id"), &id) && names_model(id, model))
             return true;
-        }
-    buf_printf(words, "The model server at %s does not have \"%s\"", p->options.upstream,
-               p->options.model);
+    return false;
+}
+
+static void put_models(const struct json_t *list, struct buf *words)
+{
+    size_t count = json_count(list);
+    struct str id;
     for (size_t i = 0; i < count && i < NAMES; i++)
         if (json_to_str(json_at(json_nth(list, i), "id"), &id))
             buf_printf(words, "%s%.*s", i ? ", " : "; it has: ", STR_ARG(id));
     if (count == 0)
         buf_puts(words, "; it has no model at all");
-    return false;
+    else if (count > NAMES)
+        buf_printf(words, " and %zu more", count - NAMES);
+}
+
+static bool find_model(const struct probe *p, const struct json_t *list, struct buf *words)
+{
+    const char *model = p->options.model;
+    bool found = model && has_model(list, model);
+    buf_printf(words, "The model server at %s ", p->options.upstream);
+    if (found)
+        buf_printf(words, "is there and has \"%s\"", model);
+    else if (model)
+        buf_printf(words, "does not have \"%s\"", model);
+    else
+        buf_puts(words, "is there");
+    if (!found)
+        put_models(list, words);
+    return found || !model;
 }
 
 static bool read_models(const struct probe *p, struct buf *words)
@@ -72,7 +90,7 @@ static bool read_models(const struct probe *p, struct buf *words)
 static void put_refusal(const struct probe *p, int status, struct buf *words)
 {
     bool keyed = p->options.key && p->options.key[0];
-    bool plain = !p->options.model;
+    bool plain = p->options.plain;
     if (status == 401 || status == 403)
         buf_printf(words, "The server at %s %s (status %d)", p->options.upstream,
                    keyed ? "refuses the key" : "wants a key: --api-key or UPSTREAM_API_KEY",
@@ -95,7 +113,7 @@ static void put_refusal(const struct probe *p, int status, struct buf *words)
 static bool judge(const struct probe *p, const struct http_end *end, struct buf *words)
 {
     int status = end->status;
-    bool plain = !p->options.model;
+    bool plain = p->options.plain;
     if (end->how != HTTP_ANSWERED) {
         buf_printf(words, "The server at %s cannot be reached: %s", p->options.upstream,
                    end->words);
@@ -117,7 +135,10 @@ static void on_ended(void *owner, const struct http_end *end)
     struct probe *p = owner;
     struct buf words = BUF_INIT(64u * 1024);
     bool good = judge(p, end, &words);
-    p->options.told(p->options.owner, good, buf_cstr(&words));
+    char *line = str_dup(buf_str(&words));
+    text_disarm(line);
+    p->options.told(p->options.owner, good, line);
+    free(line);
     buf_release(&words);
     probe_free(p);
 }
@@ -130,7 +151,7 @@ struct probe *probe_new(const struct probe_options *options)
     struct buf url = BUF_INIT(64u * 1024);
     p->options = *options;
     p->body = BUF_INIT(LIST_BYTES);
-    buf_printf(&url, "%s%s", options->upstream, options->model ? "/models" : "");
+    buf_printf(&url, "%s%s", options->upstream, options->plain ? "" : "/models");
     p->call = http_start(options->http, &(struct http_request){.url = buf_cstr(&url),
                                                                .key = options->key,
                                                                .timeout_ms = PROBE_MS,

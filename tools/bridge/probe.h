@@ -11,7 +11,8 @@ struct probe_options {
     struct http *http;
     const char *upstream; /* the server's base URL without a slash at its end */
     const char *key;      /* NULL = none */
-    const char *model;    /* NULL: a plain service */
+    const char *model;    /* NULL: name what there is */
+    bool plain;           /* any HTTP service */
     /* The verdict, a sentence for the operator (with the address); words are borrowed. From the
      * loop; the probe is freed after it. */
     void (*told)(void *owner, bool good, const char *words);

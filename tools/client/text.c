@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #define LINE_BYTES 2048
 
@@ -15,8 +16,7 @@ struct str text_cut(struct str s, size_t max)
     return str_slice(s.p, n);
 }
 
-/* C0, DEL, and U+0080 to U+009F. */
-static void disarm(char *line)
+void text_disarm(char *line)
 {
     for (char *p = line; *p; p++) {
         unsigned char c = (unsigned char)p[0], next = (unsigned char)p[1];
@@ -27,14 +27,25 @@ static void disarm(char *line)
     }
 }
 
+/* Which may be half of one. */
+static void drop_last_character(char *line)
+{
+    size_t n = strlen(line);
+    while (n > 0 && ((unsigned char)line[n - 1] & 0xc0) == 0x80)
+        n--;
+    line[n > 0 ? n - 1 : 0] = '\0';
+}
+
 void print(const char *fmt, ...)
 {
     char line[LINE_BYTES], when[LOCAL_TIME_BYTES];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(line, sizeof line, fmt, args);
+    int n = vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
-    disarm(line);
+    if (n >= (int)sizeof line)
+        drop_last_character(line);
+    text_disarm(line);
     local_time_format(clock_now().wall_ms, when);
     printf("[%s] %s\n", when, line);
 }
