@@ -76,7 +76,7 @@ $(BUILD)/bridge: $(BRIDGE_OBJ) $(TOOL_LAYERS)
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(TOOL_LAYERS) -Wl,--end-group -lcurl $(TOOL_LIBS)
 
-BRIDGE_PURE := $(addprefix $(BUILD)/tools/bridge/,sse.o completion.o completion_error.o body.o blame.o)
+BRIDGE_PURE := $(addprefix $(BUILD)/tools/bridge/,completion.o completion_error.o body.o blame.o)
 
 # Tests in C: one program a file, linked with everything but main.
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/gen/assets_table.o $(LAYER_LIBS)

@@ -3,8 +3,8 @@
 #include "base/buf.h"
 #include "bridge/body.h"
 #include "bridge/completion.h"
-#include "bridge/sse.h"
 #include "codec/json.h"
+#include "codec/sse.h"
 #include "fuzz.h"
 
 #include <assert.h>
@@ -15,12 +15,15 @@ struct outcome {
     enum err e;
 };
 
-static enum err on_event(void *ctx, struct str data)
+static enum err on_event(void *ctx, const struct sse_event *event)
 {
     struct outcome *o = ctx;
-    buf_printf(&o->events, "%zu:", data.n);
-    buf_str_append(&o->events, data);
-    return completion_take(&o->reply, data);
+    struct str parts[] = {event->id, event->name, event->data};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        buf_printf(&o->events, "%zu:", parts[i].n);
+        buf_str_append(&o->events, parts[i]);
+    }
+    return completion_take(&o->reply, event->data);
 }
 
 static void read_stream(struct str s, size_t piece, struct outcome *o)

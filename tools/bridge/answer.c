@@ -30,10 +30,10 @@ void answer_release(struct job *j)
 
 /* ---- bytes in ---- */
 
-static enum err on_event(void *ctx, struct str data)
+static enum err on_event(void *ctx, const struct sse_event *event)
 {
     struct job *j = ctx;
-    return data.n ? completion_take(&j->reply, data) : OK;
+    return event->data.n ? completion_take(&j->reply, event->data) : OK;
 }
 
 /* Text that has come since the last time. The relay may take less than we do. */

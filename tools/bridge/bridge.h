@@ -8,8 +8,8 @@
 #include "bridge/blame.h"
 #include "bridge/http.h"
 #include "bridge/completion.h"
-#include "bridge/sse.h"
 #include "client/client.h"
+#include "codec/sse.h"
 #include "model/message.h"
 
 struct event;

@@ -1,4 +1,4 @@
-#include "bridge/sse.h"
+#include "codec/sse.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,13 +8,16 @@
 
 #include <cmocka.h>
 
-/* Events are written down as <data>. */
+/* Events are written down as <data>, or as <id|name|data>. */
 static struct buf seen;
 
-static enum err note(void *ctx, struct str data)
+static enum err note(void *ctx, const struct sse_event *event)
 {
     (void)ctx;
-    return buf_printf(&seen, "<%.*s>", STR_ARG(data));
+    if (event->id.n || event->name.n)
+        return buf_printf(&seen, "<%.*s|%.*s|%.*s>", STR_ARG(event->id), STR_ARG(event->name),
+                          STR_ARG(event->data));
+    return buf_printf(&seen, "<%.*s>", STR_ARG(event->data));
 }
 
 static void feed(struct str text, size_t piece)
@@ -56,8 +59,16 @@ static void lines_end_in_lf_crlf_or_cr(void **state)
 static void comments_and_other_fields_are_skipped(void **state)
 {
     (void)state;
-    assert_events(STR(": ping\n\nid: 7\nevent: message\nretry: 10\ndata: x\n:\nnonsense\n\n"),
-                  "<x>");
+    assert_events(STR(": ping\n\nretry: 10\ndata: x\n:\nnonsense\n\n"), "<x>");
+}
+
+static void an_id_stays_and_a_name_is_for_one_event(void **state)
+{
+    (void)state;
+    assert_events(STR("id: e-1\nevent: state\ndata: x\n\ndata: y\n\nid\nevent:final\ndata: z\n\n"),
+                  "<e-1|state|x><e-1||y><|final|z>");
+    assert_events(STR("event: lost\n\ndata: x\n\n"), "<x>");
+    assert_events(STR("id: 1\nid: a\0b\nevent: a\nevent: b\ndata: x\n\n"), "<1|b|x>");
 }
 
 static void data_lines_are_joined(void **state)
@@ -116,9 +127,9 @@ static void an_event_past_the_limit_is_refused(void **state)
     sse_release(&s);
 }
 
-static enum err refuse(void *ctx, struct str data)
+static enum err refuse(void *ctx, const struct sse_event *event)
 {
-    (void)data;
+    (void)event;
     ++*(int *)ctx;
     return ERR_BAD_JSON;
 }
@@ -141,6 +152,7 @@ int main(void)
         cmocka_unit_test(events_end_with_an_empty_line),
         cmocka_unit_test(lines_end_in_lf_crlf_or_cr),
         cmocka_unit_test(comments_and_other_fields_are_skipped),
+        cmocka_unit_test(an_id_stays_and_a_name_is_for_one_event),
         cmocka_unit_test(data_lines_are_joined),
         cmocka_unit_test(an_error_line_is_data),
         cmocka_unit_test(only_one_blank_after_the_colon_is_dropped),

@@ -1,32 +1,47 @@
-#include "bridge/sse.h"
+#include "codec/sse.h"
 
 void sse_init(struct sse *s, size_t max_bytes)
 {
-    *s = (struct sse){.line = BUF_INIT(max_bytes), .data = BUF_INIT(max_bytes)};
+    *s = (struct sse){.line = BUF_INIT(max_bytes),
+                      .data = BUF_INIT(max_bytes),
+                      .id = BUF_INIT(max_bytes),
+                      .name = BUF_INIT(max_bytes)};
 }
 
 void sse_release(struct sse *s)
 {
     buf_release(&s->line);
     buf_release(&s->data);
+    buf_release(&s->id);
+    buf_release(&s->name);
 }
 
 static enum err dispatch(struct sse *s, sse_fn *event, void *ctx)
 {
-    if (!s->has_data)
-        return OK;
-    enum err e = event(ctx, buf_str(&s->data));
+    struct sse_event told = {buf_str(&s->id), buf_str(&s->name), buf_str(&s->data)};
+    enum err e = s->has_data ? event(ctx, &told) : OK;
     s->has_data = false;
     buf_clear(&s->data);
+    buf_clear(&s->name);
     return e;
+}
+
+static enum err replace(struct buf *b, struct str value)
+{
+    buf_clear(b);
+    return buf_str_append(b, value);
 }
 
 static enum err take_field(struct sse *s, struct str name, struct str value)
 {
-    if (!str_eq(name, STR("data")) && !str_eq(name, STR("error")))
-        return OK;
     if (value.n && value.p[0] == ' ')
         value = str_slice(value.p + 1, value.n - 1);
+    if (str_eq(name, STR("event")))
+        return replace(&s->name, value);
+    if (str_eq(name, STR("id")))
+        return memchr(value.p, '\0', value.n) ? OK : replace(&s->id, value);
+    if (!str_eq(name, STR("data")) && !str_eq(name, STR("error")))
+        return OK;
     if (s->has_data)
         buf_putc(&s->data, '\n');
     s->has_data = true;
