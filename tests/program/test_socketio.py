@@ -391,3 +391,15 @@ def test_posted_burst_keeps_its_order(echo):
     polling = echo.polling()
     polling.post("40", *[f'42["message",{i}]' for i in range(500)])
     assert [polling.next() for _ in range(502)][2:] == [f'42["message-back",{i}]' for i in range(500)]
+
+
+def test_stranger_gets_no_room_for_answers():
+    """While its messages are limited, so is what may wait for its polls."""
+    with running_echo(FIRST_MESSAGE="2000") as echo:
+        polling = echo.polling()
+        polling.post(*["40/x"] * 300)
+        assert polling.gone()
+    with running_echo() as echo:
+        polling = echo.polling()
+        polling.post(*["40/x"] * 300)
+        assert polling.poll() == ['44/x,{"message":"Invalid namespace"}'] * 16
