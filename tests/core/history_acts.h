@@ -306,6 +306,51 @@ static inline void some_user(struct rig *t, struct model *m)
     command(t, c);
 }
 
+static inline struct hash api_key_hash(size_t n)
+{
+    return (struct hash){{(uint8_t)(1 + n)}};
+}
+
+static inline bool api_key_works(struct rig *t, size_t n)
+{
+    struct hash h = api_key_hash(n);
+    struct identity who;
+    bool works = relay_identify_key(t->relay, &h, t->now, &t->fx, &who);
+    rig_collect(t);
+    return works;
+}
+
+#define MODEL_API_KEYS 20
+
+/* A key that works is on disk, and is not revoked there. */
+static inline void check_api_keys(struct rig *t)
+{
+    for (size_t n = 0; n < MODEL_API_KEYS; n++) {
+        bool stands = false;
+        for (size_t i = 0; i < t->disk.api_key_count; i++)
+            stands |= hash_eq(t->disk.api_keys[i].hash, api_key_hash(n)) &&
+                      !t->disk.api_keys[i].revoked_ms;
+        assert_true(stands || !api_key_works(t, n));
+    }
+}
+
+static inline void some_api_key(struct rig *t, struct model *m)
+{
+    size_t n = chance(m, MODEL_API_KEYS);
+    struct command c = {.kind = CMD_API_KEY_REVOKE, .actor = as(t, "root")};
+    snprintf(c.user.name, sizeof c.user.name, "%s", people[n % 3]);
+    snprintf(c.api_key.name, sizeof c.api_key.name, "k%zu", n);
+    if (chance(m, 3) && t->disk.api_key_count < DISK_ROWS / 2) {
+        c.kind = CMD_API_KEY_ADD;
+        c.actor = as(t, people[n % 3]);
+        c.api_key.scopes = SCOPE_READ;
+        c.api_key.hash = api_key_hash(n);
+        c.api_key.expires_ms = chance(m, 2) ? 0 : t->now.wall_ms + (int64_t)chance(m, 9000) + 1;
+    }
+    command(t, c);
+    check_api_keys(t);
+}
+
 static inline void some_kick(struct rig *t, struct model *m)
 {
     struct mock *a = any_app(m);

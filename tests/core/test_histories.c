@@ -10,17 +10,17 @@
 static const struct {
     void (*act)(struct rig *t, struct model *m);
     unsigned weight;
-} acts[] = {{some_submit, 22}, {some_submit_with_a_key, 10},
-            {some_cancel, 6},  {some_subscribe, 4},
-            {some_unwatch, 2}, {some_join, 16},
-            {some_leave, 5},   {some_text, 20},
-            {some_final, 25},  {some_drain, 1},
-            {some_kick, 2},    {some_token, 1},
-            {some_space, 1},   {some_user, 1},
-            {some_time, 14},   {much_time, 1},
-            {another_time, 1}, {a_crash, 1},
-            {a_stop, 1},       {a_quiet_moment, 2},
-            {some_answers, 60}};
+} acts[] = {{some_submit, 22},   {some_submit_with_a_key, 10},
+            {some_cancel, 6},    {some_subscribe, 4},
+            {some_unwatch, 2},   {some_join, 16},
+            {some_leave, 5},     {some_text, 20},
+            {some_final, 25},    {some_drain, 1},
+            {some_kick, 2},      {some_token, 1},
+            {some_space, 1},     {some_user, 1},
+            {some_api_key, 2},   {some_time, 14},
+            {much_time, 1},      {another_time, 1},
+            {a_crash, 1},        {a_stop, 1},
+            {a_quiet_moment, 2}, {some_answers, 60}};
 #define ACTS (sizeof acts / sizeof acts[0])
 
 /* Each history has more of some acts and nothing of others: what is rare in the mean is then common
@@ -117,6 +117,7 @@ static void bring_to_an_end(struct rig *t, struct model *m)
         for (int i = 0; rounds % 20 == 19 && i < 2 * MODEL_APPS; i++) /* some drain for ever */
             some_leave(t, m);
     }
+    check_api_keys(t);
     assert_true(all_final(t));
     pass(t, t->limits.save_retry_ms); /* what must be saved in the end has been */
     command(t, (struct command){.kind = CMD_QUERY_STATS, .actor = as(t, "root")});
