@@ -218,8 +218,11 @@ static void put_app(struct buf *b, const struct app_register *reg)
     buf_putc(b, '}');
 }
 
+/* 0, and what the relay takes for granted, go without saying. */
 static void put_endpoints(struct buf *b, uint32_t endpoints)
 {
+    if (!endpoints || endpoints == ENDPOINTS_DEFAULT)
+        return;
     const char *before = ",\"endpoints\":[";
     for (unsigned i = 0; i < ENDPOINT__MAX; i++) {
         if (!(endpoints & ENDPOINT_BIT(i)))
@@ -227,8 +230,7 @@ static void put_endpoints(struct buf *b, uint32_t endpoints)
         buf_printf(b, "%s\"%s\"", before, endpoint_name((enum endpoint)i));
         before = ",";
     }
-    if (endpoints)
-        buf_putc(b, ']');
+    buf_putc(b, ']');
 }
 
 static void encode_register(struct buf *b, const struct app_msg *m)
