@@ -114,12 +114,12 @@ class Chain:
         return said
 
     def result(self, request):
-        final = self.tab.final(request)
+        final = self.tab.outcome(request)  # it may have ended before we watched
         assert final["status"] == "completed", final
         return final["result"]
 
     def error(self, request, code):
-        final = self.tab.final(request)
+        final = self.tab.outcome(request)  # it may have ended before we watched
         assert final["status"] == "failed", final
         assert final["error"]["code"] == code, final
         return final["error"]["message"]

@@ -66,7 +66,7 @@ def test_embeddings_are_passed_on_whole(c):
     assert asked.path == "/v1/embeddings" and asked.json == {"model": "tiny", "input": ["a", "b"]}
     data = [{"object": "embedding", "index": i, "embedding": [0.5, -1e-7]} for i in range(2)]
     asked.answer({"object": "list", "data": data, "model": "tiny", "usage": {"prompt_tokens": 2, "total_tokens": 2}})
-    final = c.tab.final(request)
+    final = c.tab.outcome(request)
     assert final["result"] == {"data": data, "model_used": "tiny"}
     assert final["usage"]["prompt_tokens"] == 2
 
@@ -104,7 +104,7 @@ def test_words_are_seen_as_they_come(c):
     asked.say("llo ", "wörld")
     assert c.text(request, 9) == "llo wörld"
     asked.finish("length", USAGE)
-    final = c.tab.final(request)
+    final = c.tab.outcome(request)
     result = final["result"]
     assert result.pop("processing_time_seconds") >= 0
     assert result == {"text_output": "Héllo wörld", "finish_reason": "length", "tokens_used": 5, "model_used": "tiny"}
@@ -144,7 +144,9 @@ def test_tool_calls_are_returned_whole(c):
 def test_reasoning_is_kept_apart(c):
     c.bridge()
     request = c.chat()
-    c.upstream.next().stream().delta(reasoning_content="Let me ").delta(reasoning_content="think").say("42").finish()
+    asked = c.upstream.next().stream().delta(reasoning_content="Let me ")
+    assert c.tab.event(f"request:{request}", lambda e: e["kind"] == "progress")["message"] == "thinking"
+    asked.delta(reasoning_content="think").say("42").finish()
     result = c.result(request)
     assert (result["reasoning"], result["text_output"]) == ("Let me think", "42")
 
@@ -155,7 +157,7 @@ def test_a_server_that_does_not_stream_is_understood(c):
     c.upstream.next().answer({"object": "chat.completion", "choices": [
         {"index": 0, "message": {"role": "assistant", "content": "all at once"}, "finish_reason": "stop"}],
         "usage": USAGE})
-    final = c.tab.final(request)
+    final = c.tab.outcome(request)
     assert final["result"]["text_output"] == "all at once" and final["usage"] == USAGE
     assert c.tab.state(request)["text"] == "all at once"
 
@@ -210,7 +212,7 @@ def test_a_cancel_breaks_the_transfer_off(c):
     c.text(request, 5)
     c.tab.cancel(request)
     asked.wait_gone()
-    assert c.tab.final(request)["status"] == "cancelled"
+    assert c.tab.outcome(request)["status"] == "cancelled"
     following = c.chat("next")
     c.upstream.next().stream().say("ok").finish()
     assert c.result(following)["text_output"] == "ok"

@@ -56,6 +56,7 @@ def test_a_busy_server_is_asked_again(c, status, code):
     request = c.chat()
     c.upstream.next().refuse(status, "loading model", Retry_After="1")
     b.wait_for("trying again")
+    assert "loading model; trying again" in c.tab.event(f"request:{request}", lambda e: e["kind"] == "progress")["message"]
     second = c.upstream.next()
     second.stream().say("now").finish()
     assert c.result(request)["text_output"] == "now"
@@ -74,7 +75,8 @@ def test_a_server_that_comes_back_is_asked_then(c):
     b = c.bridge()
     request = c.chat()
     b.wait_for("trying again")
-    assert "not reachable yet" in c.tab.event(f"request:{request}", lambda e: e["kind"] == "progress")["message"]
+    progress = c.tab.event(f"request:{request}", lambda e: e["kind"] == "progress")
+    assert progress["message"] == "The model server behind this app cannot be reached; trying again"
     c.upstream.start()
     c.upstream.next().stream().say("here").finish()
     assert c.result(request)["text_output"] == "here"

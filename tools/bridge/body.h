@@ -1,5 +1,5 @@
-/* A request's payload (static/docs: payloads of the OpenAI-compatible API, or a plain prompt) as
- * the body that a model server gets. Pure. Members are passed on byte for byte, in their order. */
+/* A request's payload (a call of the OpenAI-compatible API, or a plain prompt) as the body that a
+ * model server gets. Pure. Members are passed on byte for byte, in their order. */
 #ifndef BRIDGE_BODY_H
 #define BRIDGE_BODY_H
 

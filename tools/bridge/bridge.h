@@ -54,6 +54,7 @@ struct job {
     uint64_t told_ms;                       /* the relay heard of it */
     uint64_t retry_ms;                      /* no call now: the next try */
     unsigned tries;
+    struct blame last; /* why there is another try */
 
     struct sse sse;
     struct completion reply;

@@ -117,23 +117,29 @@ void jobs_give_back(struct bridge *b)
 
 static void tell(struct job *j)
 {
-    const char *words = !j->call          ? "not reachable yet; trying again"
-                        : answer_begun(j) ? "working"
-                                          : "waiting for the answer to begin";
-    if (j->reply.reasoning.len && !j->reply.text.len)
-        words = "thinking";
-    struct client_progress p = {.percent = -1, .message = str_of(words)};
+    struct buf words = BUF_INIT(2 * BLAME_BYTES);
+    if (!j->call && j->tries)
+        buf_printf(&words, "%s; trying again", j->last.words);
+    else if (j->reply.reasoning.len && !j->reply.text.len)
+        buf_puts(&words, "thinking");
+    else
+        buf_puts(&words, answer_begun(j) ? "working" : "waiting for the answer to begin");
+    struct client_progress p = {.percent = -1, .message = buf_str(&words)};
     (void)client_progress(j->bridge->client, j->lease, &p);
+    buf_release(&words);
     j->told_ms = clock_now().mono_ms;
 }
 
 /* ---- tries ---- */
 
-/* Other limits hold once the answer has begun, and once it is done: the timer looks again. */
+/* Other limits hold once the answer has begun, and once it is done: the timer looks again. That the
+ * model thinks is said at once: its words may be long in coming. */
 static bool take_good(struct job *j, struct str piece)
 {
     bool begun = answer_begun(j), done = j->done_ms > 0;
     bool more = answer_take(j, piece);
+    if (!begun && j->reply.reasoning.len)
+        j->told_ms = 0;
     if (begun != answer_begun(j) || done != (j->done_ms > 0))
         event_active(j->timer, EV_TIMEOUT, 0);
     return more;
@@ -181,6 +187,7 @@ static void retry_or_fail(struct job *j, const struct blame *blame, const struct
     http_call_free(j->call);
     j->call = NULL;
     j->retry_ms = now + pause;
+    j->last = *blame;
     tell(j);
     event_active(j->timer, EV_TIMEOUT, 0);
 }
