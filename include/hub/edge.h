@@ -94,7 +94,9 @@ void exchange_reply(struct exchange *x, unsigned status, const char *content_typ
 void exchange_stream(struct exchange *x, unsigned status, const char *content_type,
                      struct str headers);
 void exchange_stream_write(struct exchange *x, struct str part); /* "" is nothing */
-void exchange_stream_end(struct exchange *x);                    /* x is gone afterwards */
+/* A part is missing: nothing follows, and the client sees that the end does. */
+void exchange_stream_break(struct exchange *x);
+void exchange_stream_end(struct exchange *x); /* x is gone afterwards */
 
 /* {"error":{"code","message"}} with the status of e, Retry-After when retry_after_ms. */
 void exchange_error(struct exchange *x, enum err e, const char *message, uint64_t retry_after_ms);

@@ -103,6 +103,7 @@ struct exchange {
     bool retried;
     /* a reply in parts */
     bool chunked, stays;
+    bool broken;                     /* a part of it is missing */
     uint64_t taken_seen, stalled_ms; /* what the client had taken, and since when */
 };
 

@@ -1,6 +1,8 @@
 /* Replies in parts. RFC 9112, sections 6 and 7.1. */
 #include "hub/edge_conn.h"
 
+#include <stdio.h>
+
 #define DROP_SOON_MS 1 /* not from within the caller's call */
 
 static struct edge *edge_of(const struct exchange *x)
@@ -34,36 +36,39 @@ static bool stalls(struct exchange *x)
     return now - x->stalled_ms > edge_of(x)->config.limits->body_idle_ms;
 }
 
-static void drop_if_slow(struct exchange *x)
+/* What the newest part adds may be long: it is not the client that is slow then. */
+static void drop_if_slow(struct exchange *x, size_t unsent_before)
 {
-    struct edge_conn *c = x->conn;
-    bool much = stream_unsent(&c->stream) > edge_of(x)->config.limits->client_unsent_bytes;
-    if (stalls(x) || much)
-        edge_conn_set_state(c, EDGE_BUSY, DROP_SOON_MS);
+    if (stalls(x) || unsent_before > edge_of(x)->config.limits->client_unsent_bytes)
+        edge_conn_set_state(x->conn, EDGE_BUSY, DROP_SOON_MS);
 }
 
 void exchange_stream_write(struct exchange *x, struct str part)
 {
-    struct buf *b = &edge_of(x)->scratch;
-    if (!part.n || x->head.method == HTTP_HEAD)
+    struct stream *s = &x->conn->stream;
+    size_t unsent = stream_unsent(s);
+    char size[20];
+    if (!part.n || x->head.method == HTTP_HEAD || x->broken)
         return;
-    buf_clear(b);
+    if (x->chunked) {
+        snprintf(size, sizeof size, "%zx\r\n", part.n);
+        stream_write(s, str_of(size));
+    }
+    stream_write(s, part);
     if (x->chunked)
-        buf_printf(b, "%zx\r\n", part.n);
-    bool whole = !buf_str_append(b, part);
-    if (x->chunked)
-        buf_puts(b, "\r\n");
-    if (whole && !b->failed)
-        stream_write(&x->conn->stream, buf_str(b));
-    else /* memory is out, and a part must not be missing */
-        edge_conn_set_state(x->conn, EDGE_BUSY, DROP_SOON_MS);
-    buf_consume(b, b->len);
-    drop_if_slow(x);
+        stream_write(s, STR("\r\n"));
+    drop_if_slow(x, unsent);
+}
+
+void exchange_stream_break(struct exchange *x)
+{
+    x->broken = true;
+    edge_conn_set_state(x->conn, EDGE_BUSY, DROP_SOON_MS);
 }
 
 void exchange_stream_end(struct exchange *x)
 {
-    if (x->chunked && x->head.method != HTTP_HEAD)
+    if (x->chunked && x->head.method != HTTP_HEAD && !x->broken)
         stream_write(&x->conn->stream, STR("0\r\n\r\n"));
-    exchange_done(x, x->stays && !edge_of(x)->draining);
+    exchange_done(x, x->stays && !x->broken && !edge_of(x)->draining);
 }
