@@ -1,7 +1,7 @@
 /* OpenAI's HTTP API, as far as it makes sense here, and back: /v1/chat/completions,
  * /v1/completions, /v1/embeddings, /v1/models. A call becomes a request's payload, a request's text
  * and result become the answer; the mapping is at /docs/openai. Bytes are passed on as they came
- * wherever they can be. Pure. */
+ * wherever they can be. What is written without enough memory is marked in b->failed. Pure. */
 #ifndef CODEC_OPENAI_H
 #define CODEC_OPENAI_H
 
@@ -34,9 +34,10 @@ struct openai_answer {
 /* One server-sent event each, "data: ...\n\n". text: a JSON string as it came, quotes and all. */
 void openai_chunk_role(struct buf *b, const struct openai_answer *a);
 void openai_chunk_text(struct buf *b, const struct openai_answer *a, struct str json_string);
-/* What is left to say at the end: rest (plain text that was not streamed), tool calls, the reason,
- * the usage when it was asked for, and [DONE]. result and usage are raw JSON, or "". */
-void openai_chunk_end(struct buf *b, const struct openai_answer *a, struct str rest,
+/* What is left to say at the end: reasoning, refusal, the result's text behind what was sent
+ * (plain) of it, tool calls, the reason, the usage when it was asked for, and [DONE]. result and
+ * usage are raw JSON, or "". */
+void openai_chunk_end(struct buf *b, const struct openai_answer *a, struct str sent,
                       struct str result, struct str usage);
 /* An error in the middle of a stream, and [DONE]. */
 void openai_chunk_error(struct buf *b, struct str code, struct str message);
@@ -44,8 +45,6 @@ void openai_chunk_error(struct buf *b, struct str code, struct str message);
 /* The whole answer. text: plain, what was streamed; result's own text goes before it. */
 void openai_write(struct buf *b, const struct openai_answer *a, struct str text, struct str result,
                   struct str usage);
-/* The text of a result ("text_output"), plain, appended to out; false when it has none. */
-bool openai_result_text(struct str result, struct buf *out);
 
 /* {"error":{"message","type","param","code"}}; returns the HTTP status. code: as peers see it
  * (err_code), or an app's own. */

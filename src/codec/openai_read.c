@@ -1,4 +1,5 @@
 /* Calls of OpenAI's API as requests. */
+#include "codec/json_text.h"
 #include "codec/json_walk.h"
 #include "codec/openai.h"
 
@@ -48,7 +49,10 @@ static enum err read_model(struct reading *r)
     const struct json_member *m = member(r, "model");
     if (!m || m->kind != JSON_STRING)
         return refuse(r, ERR_BAD_MESSAGE, "model", "`model` must be the name of a space");
-    if (json_unescape(m->value, r->strings))
+    enum err e = json_unescape(m->value, r->strings);
+    if (e == ERR_MEMORY)
+        return e;
+    if (e)
         return refuse(r, ERR_BAD_MESSAGE, "model", "`model` cannot be read");
     r->out->model = buf_str(r->strings);
     return OK;
@@ -140,6 +144,8 @@ static enum err put_chat_prompt(struct reading *r)
     struct json_member content;
     if (!messages || messages->kind != JSON_ARRAY)
         return refuse(r, ERR_BAD_MESSAGE, "messages", "`messages` must be a list");
+    if (json_scan_member(&r->scan, STR("prompt")))
+        return OK; /* the call has one of its own */
     buf_puts(r->payload, ",\"prompt\":");
     if (last_of_user(messages->value, &content))
         put_content(r->payload, &content);
@@ -175,14 +181,15 @@ static enum err check_input(struct reading *r)
 
 /* ---- the payload ---- */
 
+/* Names are compared as parsers read them: an escaped one is no way around. */
 static bool is_kept(const struct reading *r, struct str key)
 {
     static const char *const dropped[] = {"model", "stream", "stream_options", "endpoint"};
     for (size_t i = 0; i < COUNT(dropped); i++) {
-        if (str_eq(key, str_of(dropped[i])))
+        if (json_key_is(key, str_of(dropped[i])))
             return false;
     }
-    return r->out->endpoint == ENDPOINT_EMBEDDINGS || !str_eq(key, STR("prompt"));
+    return r->out->endpoint != ENDPOINT_COMPLETIONS || !json_key_is(key, STR("prompt"));
 }
 
 static enum err put_prompt(struct reading *r)

@@ -31,14 +31,34 @@ static void put_head(struct buf *b, const struct openai_answer *a, const char *o
     put_string(b, ",\"model\":", a->call->model);
 }
 
+static struct str string_of(struct str object, const char *name)
+{
+    struct str value = member_of(object, name);
+    return value.n && value.p[0] == '"' ? value : STR("");
+}
+
+static bool is_empty(struct str container)
+{
+    struct json_walk w;
+    struct json_member m;
+    json_walk_start(&w, container);
+    return !json_walk_next(&w, &m);
+}
+
+/* The result's tool calls; "" when there is none, or no list. */
+static struct str tools_of(struct str result)
+{
+    struct str calls = member_of(result, "tool_calls");
+    return calls.n && calls.p[0] == '[' && !is_empty(calls) ? calls : STR("");
+}
+
 static void put_finish_reason(struct buf *b, struct str result)
 {
-    struct str reason = member_of(result, "finish_reason");
-    bool tools = member_of(result, "tool_calls").n > 0;
+    struct str reason = string_of(result, "finish_reason");
     put_raw(b, ",\"finish_reason\":",
-            reason.n ? reason
-            : tools  ? STR("\"tool_calls\"")
-                     : STR("\"stop\""));
+            reason.n             ? reason
+            : tools_of(result).n ? STR("\"tool_calls\"")
+                                 : STR("\"stop\""));
 }
 
 /* ---- chunks ---- */
@@ -50,12 +70,24 @@ static void chunk_begin(struct buf *b, const struct openai_answer *a)
     buf_puts(b, ",\"choices\":[");
 }
 
+/* What an app wrote in several lines must be one in an event. Inside of JSON's strings are none. */
+static void flatten(struct buf *b, size_t from)
+{
+    for (size_t i = from; i < b->len; i++) {
+        char *c = &b->data[b->off + i];
+        if (*c == '\n' || *c == '\r')
+            *c = ' ';
+    }
+}
+
 /* Every chunk has `usage` when it was asked for (null but in the last), as OpenAI's have. */
 static void chunk_finish(struct buf *b, const struct openai_answer *a, struct str usage)
 {
+    size_t from = b->len;
     buf_puts(b, "]");
     if (a->call->include_usage)
         put_raw(b, ",\"usage\":", usage);
+    flatten(b, from);
     buf_puts(b, "}\n\n");
 }
 
@@ -90,10 +122,11 @@ static void put_tool_calls(struct buf *b, struct str calls)
     struct json_walk w;
     struct json_member call, index;
     uint64_t n = 0;
+    size_t from = b->len;
     json_walk_start(&w, calls);
     buf_puts(b, "\"tool_calls\":[");
     while (json_walk_next(&w, &call)) {
-        if (call.kind != JSON_OBJECT || call.value.n < 3)
+        if (call.kind != JSON_OBJECT || is_empty(call.value))
             continue;
         buf_puts(b, n ? ",{" : "{");
         if (!json_walk_find(call.value, STR("index"), &index)) {
@@ -103,12 +136,13 @@ static void put_tool_calls(struct buf *b, struct str calls)
         buf_append(b, call.value.p + 1, call.value.n - 1);
         n++;
     }
+    flatten(b, from);
     buf_putc(b, ']');
 }
 
 static void chunk_tools(struct buf *b, const struct openai_answer *a, struct str calls)
 {
-    if (!is_chat(a) || !calls.n || calls.p[0] != '[')
+    if (!is_chat(a) || !calls.n)
         return;
     chunk_begin(b, a);
     buf_puts(b, "{\"index\":0,\"delta\":{");
@@ -117,12 +151,37 @@ static void chunk_tools(struct buf *b, const struct openai_answer *a, struct str
     choice_end(b, a);
 }
 
-static void chunk_string(struct buf *b, const struct openai_answer *a, struct str plain)
+/* What of the result's text was not streamed: all of it as it came, or the end of it. */
+static void chunk_rest(struct buf *b, const struct openai_answer *a, struct str sent,
+                       struct str result)
 {
-    struct buf text = BUF_INIT(SIZE_MAX);
-    buf_json_string(&text, plain);
-    openai_chunk_text(b, a, buf_str(&text));
-    buf_release(&text);
+    struct str own = string_of(result, "text_output");
+    struct buf whole = BUF_INIT(SIZE_MAX), rest = BUF_INIT(SIZE_MAX);
+    if (!sent.n && own.n > 2) {
+        openai_chunk_text(b, a, own);
+    } else if (own.n && !json_unescape(own, &whole) && whole.len > sent.n &&
+               str_starts(buf_str(&whole), sent)) {
+        buf_json_string(&rest, str_slice(whole.data + sent.n, whole.len - sent.n));
+        openai_chunk_text(b, a, buf_str(&rest));
+    }
+    if (whole.failed == ERR_MEMORY || rest.failed)
+        b->failed = ERR_MEMORY;
+    buf_release(&whole);
+    buf_release(&rest);
+}
+
+/* What apps give only at the end. */
+static void chunk_extras(struct buf *b, const struct openai_answer *a, struct str result)
+{
+    struct str reasoning = string_of(result, "reasoning"), refusal = string_of(result, "refusal");
+    if (!is_chat(a) || !(reasoning.n + refusal.n))
+        return;
+    chunk_begin(b, a);
+    buf_puts(b, "{\"index\":0,\"delta\":{");
+    put_raw_unless_empty(b, "\"reasoning_content\":", reasoning);
+    put_raw_unless_empty(b, reasoning.n ? ",\"refusal\":" : "\"refusal\":", refusal);
+    buf_putc(b, '}');
+    choice_end(b, a);
 }
 
 static void done(struct buf *b)
@@ -130,12 +189,12 @@ static void done(struct buf *b)
     buf_puts(b, "data: [DONE]\n\n");
 }
 
-void openai_chunk_end(struct buf *b, const struct openai_answer *a, struct str rest,
+void openai_chunk_end(struct buf *b, const struct openai_answer *a, struct str sent,
                       struct str result, struct str usage)
 {
-    if (rest.n)
-        chunk_string(b, a, rest);
-    chunk_tools(b, a, member_of(result, "tool_calls"));
+    chunk_extras(b, a, result);
+    chunk_rest(b, a, sent, result);
+    chunk_tools(b, a, tools_of(result));
     chunk_begin(b, a);
     buf_puts(b, is_chat(a) ? "{\"index\":0,\"delta\":{}" NULL_LOGPROBS
                            : "{\"index\":0,\"text\":\"\"" NULL_LOGPROBS);
@@ -151,18 +210,12 @@ void openai_chunk_end(struct buf *b, const struct openai_answer *a, struct str r
 
 /* ---- whole answers ---- */
 
-bool openai_result_text(struct str result, struct buf *out)
-{
-    struct str text = member_of(result, "text_output");
-    return text.n > 1 && text.p[0] == '"' && !json_unescape(text, out);
-}
-
 /* The result's own text, as it came, or what was streamed. null when there are tool calls alone. */
 static void put_text(struct buf *b, const char *before, struct str text, struct str result,
                      bool may_be_null)
 {
-    struct str own = member_of(result, "text_output");
-    if (own.n && own.p[0] == '"')
+    struct str own = string_of(result, "text_output");
+    if (own.n)
         put_raw(b, before, own);
     else if (!text.n && may_be_null)
         put_raw(b, before, STR(""));
@@ -172,11 +225,11 @@ static void put_text(struct buf *b, const char *before, struct str text, struct 
 
 static void put_message(struct buf *b, struct str text, struct str result)
 {
-    struct str tools = member_of(result, "tool_calls");
+    struct str tools = tools_of(result);
     put_text(b, "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":", text, result,
              tools.n > 0);
-    put_raw_unless_empty(b, ",\"reasoning_content\":", member_of(result, "reasoning"));
-    put_raw(b, ",\"refusal\":", member_of(result, "refusal"));
+    put_raw_unless_empty(b, ",\"reasoning_content\":", string_of(result, "reasoning"));
+    put_raw(b, ",\"refusal\":", string_of(result, "refusal"));
     put_raw_unless_empty(b, ",\"tool_calls\":", tools);
     buf_puts(b, "}" NULL_LOGPROBS);
 }
@@ -231,6 +284,7 @@ static const struct {
     {"unauthorized", "authentication_error", 401},
     {"forbidden", "permission_error", 403},
     {"not_found", "invalid_request_error", 404},
+    {"method_not_allowed", "invalid_request_error", 405},
     {"model_not_found", "invalid_request_error", 404},
     {"idempotency_conflict", "invalid_request_error", 409},
     {"rate_limited", "rate_limit_error", 429},
@@ -241,7 +295,7 @@ static const struct {
     {"shutting_down", "service_unavailable", 503},
     {"timeout", "timeout", 504},
     {"internal", "server_error", 500},
-    {"cancelled", "cancelled", 409},
+    {"cancelled", "cancelled", 499},
 };
 
 static void put_error(struct buf *b, struct str code, struct str message, const char *param,

@@ -3,7 +3,6 @@
 #include "base/alloc.h"
 #include "codec/json_scan.h"
 #include "codec/openai.h"
-#include "hub/ask.h"
 #include "hub/call.h"
 #include "hub/routes.h"
 
@@ -40,25 +39,6 @@ static struct openai_answer answer_of(const struct completion *o)
 
 /* ---- errors ---- */
 
-static void reply_error(struct exchange *x, struct str code, struct str message, const char *param,
-                        uint64_t retry_after_ms)
-{
-    struct buf b = BUF_INIT(SMALL_BYTES + 8 * message.n);
-    char fields[96] = "";
-    unsigned status = openai_error(&b, code, message, param);
-    if (retry_after_ms)
-        snprintf(fields, sizeof fields, "Retry-After: %llu\r\n",
-                 (unsigned long long)((retry_after_ms + 999) / 1000));
-    exchange_reply(x, status, "application/json", str_of(fields), buf_str(&b));
-    buf_release(&b);
-}
-
-void openai_refuse(struct exchange *x, enum err e, const char *message, uint64_t retry_after_ms)
-{
-    const char *text = message && message[0] ? message : err_message(e);
-    reply_error(x, str_of(err_code(e)), str_of(text), NULL, retry_after_ms);
-}
-
 static struct buf *scratch_of(struct completion *o)
 {
     return &o->call.conn.hub->scratch;
@@ -71,17 +51,50 @@ static void scratch_clear(struct completion *o)
     buf_clear(b);
 }
 
-static void fail(struct completion *o, struct str code, struct str message, uint64_t retry_after_ms)
+/* Memory may be out: then the stream breaks off, as nothing may be missing in its middle. */
+static void write_scratch(struct completion *o, struct exchange *x)
+{
+    if (scratch_of(o)->failed)
+        exchange_stream_break(x);
+    else
+        exchange_stream_write(x, buf_str(scratch_of(o)));
+    scratch_clear(o);
+}
+
+static void end_stream_with(struct completion *o, struct exchange *x, struct str code,
+                            struct str message)
+{
+    openai_chunk_error(scratch_of(o), code, message);
+    write_scratch(o, x);
+    exchange_stream_end(x);
+}
+
+static void reply_failed(struct completion *o, struct str code, struct str message,
+                         uint64_t retry_after_ms)
 {
     struct exchange *x = call_take(&o->call);
-    if (x && o->streaming) {
-        openai_chunk_error(scratch_of(o), code, message);
-        exchange_stream_write(x, buf_str(scratch_of(o)));
-        exchange_stream_end(x);
-        scratch_clear(o);
-    } else if (x) {
-        reply_error(x, code, message, NULL, retry_after_ms);
-    }
+    if (x && o->streaming)
+        end_stream_with(o, x, code, message);
+    else if (x)
+        openai_reply_later(x, code, message, retry_after_ms);
+}
+
+static void fail(struct completion *o, struct str code, struct str message, uint64_t retry_after_ms)
+{
+    reply_failed(o, code, message, retry_after_ms);
+    call_end(&o->call);
+}
+
+/* It was tried as often as it may be. OpenAI's clients repeat what fails with these statuses,
+ * unless they are told not to. */
+static void fail_for_good(struct completion *o, struct str code, struct str message)
+{
+    bool worth_it = str_eq(code, STR("rate_limited")) || str_eq(code, STR("upstream_unavailable"));
+    struct exchange *x = call_take(&o->call);
+    if (x && o->streaming)
+        end_stream_with(o, x, code, message);
+    else if (x)
+        openai_reply_error(x, code, message, NULL, worth_it ? "" : "x-should-retry: false\r\n");
     call_end(&o->call);
 }
 
@@ -92,23 +105,13 @@ static void fail_with(struct completion *o, enum err e, struct str message, uint
 
 /* ---- the answer ---- */
 
-/* What of the result's text was not streamed. */
-static struct str rest_of(const struct completion *o, const struct buf *whole)
-{
-    struct str text = buf_str(whole), sent = buf_str(&o->text);
-    return str_starts(text, sent) ? str_slice(text.p + sent.n, text.n - sent.n) : STR("");
-}
-
 static void finish_stream(struct completion *o, struct str result, struct str usage)
 {
     struct openai_answer a = answer_of(o);
-    struct buf whole = BUF_INIT(SIZE_MAX);
-    struct str rest = openai_result_text(result, &whole) ? rest_of(o, &whole) : STR("");
     struct exchange *x = call_take(&o->call);
-    openai_chunk_end(scratch_of(o), &a, rest, result, usage);
-    exchange_stream_write(x, buf_str(scratch_of(o)));
+    openai_chunk_end(scratch_of(o), &a, buf_str(&o->text), result, usage);
+    write_scratch(o, x);
     exchange_stream_end(x);
-    buf_release(&whole);
 }
 
 static void finish(struct completion *o, struct str result, struct str usage)
@@ -136,8 +139,9 @@ static void finish(struct completion *o, struct str result, struct str usage)
 static void say(struct completion *o)
 {
     if (o->call.x && o->streaming)
-        exchange_stream_write(o->call.x, buf_str(scratch_of(o)));
-    scratch_clear(o);
+        write_scratch(o, o->call.x);
+    else
+        scratch_clear(o);
 }
 
 static void comment_position(struct completion *o, struct str position)
@@ -163,15 +167,13 @@ static void begin_stream(struct completion *o)
 
 static void refused(struct completion *o, const struct client_out *m)
 {
-    struct buf why = BUF_INIT(SMALL_BYTES);
-    if (m->code != ERR_NOT_FOUND) {
-        fail_with(o, m->code, m->message, m->retry_after_ms);
-        return;
-    }
-    buf_printf(&why, "The model \"%.*s\" does not exist: it is the name of a space",
-               STR_ARG(o->wanted.model));
-    fail(o, STR("model_not_found"), buf_str(&why), 0);
-    buf_release(&why);
+    struct exchange *x;
+    if (m->code != ERR_NOT_FOUND)
+        reply_failed(o, str_of(err_code(m->code)),
+                     m->message.n ? m->message : str_of(err_message(m->code)), m->retry_after_ms);
+    else if ((x = call_take(&o->call)) != NULL)
+        openai_refuse_model(x, o->wanted.model);
+    call_end(&o->call);
 }
 
 static void on_submitted(struct call *c, const struct client_out *m)
@@ -199,9 +201,9 @@ static void over(struct completion *o, enum request_status status, struct str re
     if (status == REQUEST_COMPLETED)
         finish(o, result, usage);
     else if (status == REQUEST_CANCELLED)
-        fail_with(o, ERR_CANCELLED, STR(""), 0);
+        fail_for_good(o, str_of(err_code(ERR_CANCELLED)), str_of(err_message(ERR_CANCELLED)));
     else
-        fail(o, code, message, 0);
+        fail_for_good(o, code, message);
 }
 
 static void take_text(struct completion *o, struct str plain)
@@ -295,17 +297,15 @@ static void on_timer(struct call *c)
     call_timer(c, COMMENT_MS);
 }
 
+/* Nobody will read the answer, whoever ends the call: the request ends with it. */
 static bool on_gone(struct call *c, enum err why)
 {
     struct completion *o = completion_of(c);
-    if (why) {
-        fail_with(o, why, STR(""), 1000);
-        return true;
-    }
-    if (uuid_is_nil(c->request_id)) {
-        o->leaving = true;
-        return true;
-    }
+    if (why)
+        reply_failed(o, str_of(err_code(why)), str_of(err_message(why)), 1000);
+    o->leaving = true;
+    if (uuid_is_nil(c->request_id))
+        return true; /* it is being saved */
     call_cancel(c);
     return false;
 }
@@ -352,8 +352,8 @@ static bool read_call(struct completion *o, struct exchange *x, const struct lim
                              &o->strings, why, &param);
     if (!e)
         return true;
-    reply_error(x, str_of(err_code(e == ERR_MEMORY ? ERR_STORE_UNAVAILABLE : e)),
-                why[0] ? str_of(why) : str_of(err_message(e)), param, 0);
+    openai_reply_error(x, str_of(err_code(e == ERR_MEMORY ? ERR_STORE_UNAVAILABLE : e)),
+                       why[0] ? str_of(why) : str_of(err_message(e)), param, "");
     return false;
 }
 
@@ -386,42 +386,4 @@ void openai_complete(struct hub *h, struct exchange *x)
         openai_refuse(x, ERR_SHUTTING_DOWN, NULL, 1000);
     else
         start(h, x, &who);
-}
-
-/* ---- models ---- */
-
-static void on_models(struct hub *h, struct exchange *x, const struct reply *reply, int all)
-{
-    struct buf *b = &h->scratch;
-    size_t listed = 0;
-    if (reply->err) {
-        openai_refuse(x, reply->err, reply->message, reply->retry_after_ms);
-        return;
-    }
-    buf_puts(b, "{\"object\":\"list\",\"data\":[");
-    for (size_t i = 0; i < reply->count; i++) {
-        const struct space_view *s = &reply->spaces[i];
-        if (!s->connected && !all)
-            continue;
-        if (listed++)
-            buf_putc(b, ',');
-        openai_model(b, str_of(s->name), (int64_t)uuid_ms(s->space_id));
-    }
-    buf_puts(b, "]}");
-    exchange_reply(x, 200, "application/json", STR(""), buf_str(b));
-    buf_consume(b, b->len);
-    buf_clear(b);
-}
-
-void openai_models(struct hub *h, struct exchange *x)
-{
-    struct identity who;
-    if (!routes_identify(h, x, &who)) {
-        openai_refuse(x, ERR_UNAUTHORIZED, NULL, 0);
-        return;
-    }
-    struct command c = {.kind = CMD_QUERY_SPACES,
-                        .actor = {.user_key = who.user_key, .role = who.role}};
-    memcpy(c.actor.name, who.name, sizeof c.actor.name);
-    ask_core(h, x, &c, on_models, str_eq(exchange_head(x)->query, STR("all=1")));
 }

@@ -51,6 +51,8 @@ static const struct route routes[] = {
      .answer = api_events, .abandoned = call_abandoned},
     {"/v1/models", GET_HEAD, .kind = EDGE_HERE, .answer = openai_models,
      .abandoned = ask_abandoned},
+    {"/v1/models/", GET_HEAD, .tail = true, .kind = EDGE_HERE, .answer = openai_models,
+     .abandoned = ask_abandoned},
     {"/v1/chat/completions", POST, .kind = EDGE_HERE, .answer = openai_complete,
      .abandoned = call_abandoned, .body_max = openai_body_max},
     {"/v1/completions", POST, .kind = EDGE_HERE, .answer = openai_complete,
@@ -183,6 +185,15 @@ static void refuse_before_setup(struct exchange *x)
             "started, and make the first account there.\n"));
 }
 
+static void refuse_method(struct exchange *x, const char *allow)
+{
+    if (str_starts(exchange_head(x)->path, STR(OPENAI_PATH)))
+        openai_no_route(x, allow);
+    else
+        exchange_reply(x, 405, "text/plain; charset=utf-8", str_of(allow),
+                       STR("Method not allowed\n"));
+}
+
 /* ---- the edge's questions ---- */
 
 static enum edge_route on_route(void *ctx, struct exchange *x, uint64_t *max_body)
@@ -202,12 +213,15 @@ static enum edge_route on_route(void *ctx, struct exchange *x, uint64_t *max_bod
     }
     if (!(route && route->app_token) && !key_admits(h, x))
         return EDGE_DONE;
+    if (!route && str_starts(head->path, STR(OPENAI_PATH))) {
+        openai_no_route(x, NULL);
+        return EDGE_DONE;
+    }
     if (!route || (route->shared && head->method != route->method))
         return EDGE_PAGE;
     *max_body = route->body_max ? route->body_max(h, x) : 0;
     if (head->method != route->method && !(route->head && head->method == HTTP_HEAD)) {
-        exchange_reply(x, 405, "text/plain; charset=utf-8", str_of(route->allow),
-                       STR("Method not allowed\n"));
+        refuse_method(x, route->allow);
         return EDGE_DONE;
     }
     return route->kind;

@@ -1,6 +1,7 @@
-/* Every allocation of ws, http and form fails in turn. */
+/* Every allocation of ws, http, form and openai fails in turn. */
 #include "codec/form.h"
 #include "codec/http.h"
+#include "codec/openai.h"
 #include "codec/ws.h"
 
 #include <setjmp.h>
@@ -146,6 +147,37 @@ static enum err parse_form(void)
     return e;
 }
 
+static enum err read_call(void)
+{
+    struct buf payload = BUF_INIT(1000), strings = BUF_INIT(100);
+    struct limits limits;
+    struct openai_call call;
+    const char *param;
+    char why[200];
+    limits_default(&limits);
+    enum err e = openai_read(STR("{\"model\":\"a\\nb\",\"messages\":[],\"temperature\":0.7}"),
+                             ENDPOINT_CHAT, &limits, &call, &payload, &strings, why, &param);
+    if (!e)
+        assert_true(str_eq(call.model, STR("a\nb")) && payload.len > 0);
+    buf_release(&payload);
+    buf_release(&strings);
+    return e;
+}
+
+/* What cannot be written whole is marked in its buffer. */
+static enum err write_answer(void)
+{
+    struct openai_call call = {.endpoint = ENDPOINT_CHAT, .model = STR("m")};
+    struct openai_answer a = {.call = &call};
+    struct str result = STR("{\"text_output\":\"a\\nb\"}");
+    struct buf b = BUF_INIT(10000);
+    openai_chunk_end(&b, &a, STR("a"), result, STR(""));
+    openai_write(&b, &a, STR("a"), result, STR(""));
+    enum err e = b.failed;
+    buf_release(&b);
+    return e;
+}
+
 static void running_out_of_memory_is_an_error_and_leaks_nothing(void **state)
 {
     (void)state;
@@ -153,6 +185,8 @@ static void running_out_of_memory_is_an_error_and_leaks_nothing(void **state)
     assert_int_equal(failures_of(encode), CAN_FAIL ? 2 : 0);
     assert_int_equal(failures_of(parse_head), CAN_FAIL ? 2 : 0);
     assert_int_equal(failures_of(parse_form), CAN_FAIL ? 1 : 0);
+    assert_int_equal(failures_of(read_call), CAN_FAIL ? 3 : 0);
+    assert_in_range(failures_of(write_answer), CAN_FAIL ? 3 : 0, 9);
 }
 
 /* The input that could not be stored was not taken: it can be offered again. */
