@@ -53,9 +53,10 @@ enum command_kind {
     CMD_QUERY_SPACE,   /* id; reply: spaces[1]. NOT_FOUND */
     CMD_QUERY_APPS,    /* id: space, or nil for all; reply: apps[] */
     CMD_QUERY_STATS,   /* reply: stats */
-    CMD_QUERY_REQUEST, /* id; reply: request, for its person and for admins. NOT_FOUND. What is no
-                          longer in memory is read from the store; too many such questions of one
-                          person at once: RATE_LIMITED. An admin's look goes to the audit log */
+    CMD_QUERY_REQUEST, /* id; reply: request and live, for its person and for admins. NOT_FOUND.
+                          What is no longer in memory is read from the store; too many such
+                          questions of one person at once: RATE_LIMITED. An admin's look goes to the
+                          audit log */
     CMD_QUERY_RECORDS, /* reply: users[] (without hashes), records[] (spaces), tokens[]; for the
                           command line */
     CMD_QUERY_API_KEYS, /* user.name: whose, or "" for all; reply: api_keys[], the revoked ones not.
@@ -126,6 +127,9 @@ struct reply {
     struct api_key_view *api_keys;
     size_t user_count, record_count, token_count, api_key_count;
     struct request_record *request; /* heap, owned; without payload and text */
+    struct request_view *live;      /* heap, owned; of an unfinished request what is not stored:
+                                       position,      eta, reason, progress. NULL for others */
+    struct bytes *live_message;     /* owned: where live's message lies */
     struct admin_view stats;
     struct findings findings;
 };

@@ -16,7 +16,7 @@ static void send_not_found(struct relay *r, uint64_t ticket)
     reply_send(r, ticket, ERR_NOT_FOUND, "Request not found");
 }
 
-static void send_record(struct relay *r, uint64_t ticket, const struct request_record *rec)
+static struct reply *send_record(struct relay *r, uint64_t ticket, const struct request_record *rec)
 {
     struct request_record *copy = xcalloc(1, sizeof *copy);
     *copy = *rec;
@@ -24,7 +24,22 @@ static void send_record(struct relay *r, uint64_t ticket, const struct request_r
     bytes_ref(copy->result);
     bytes_ref(copy->usage);
     bytes_ref(copy->error_message);
-    reply_send(r, ticket, OK, NULL)->request = copy;
+    struct reply *reply = reply_send(r, ticket, OK, NULL);
+    reply->request = copy;
+    return reply;
+}
+
+/* What it says of itself and where it stands lies in memory alone. */
+static void add_live(struct relay *r, struct request *q, struct reply *reply)
+{
+    if (request_status_final(q->rec.status))
+        return;
+    reply->live = xcalloc(1, sizeof *reply->live);
+    request_fill_view(r, q, reply->live,
+                      VIEW_POSITION | VIEW_ETA | VIEW_REASON | VIEW_PERCENT | VIEW_MESSAGE |
+                          VIEW_STEP | VIEW_STEPS);
+    reply->live->space = STR(""); /* it may go before the reply */
+    reply->live_message = bytes_ref(q->message);
 }
 
 static void load(struct relay *r, const struct event *e)
@@ -43,14 +58,14 @@ static void load(struct relay *r, const struct event *e)
 void command_query_request(struct relay *r, const struct event *e)
 {
     const struct command *c = e->command;
-    const struct request *q = request_find(r, c->id);
+    struct request *q = request_find(r, c->id);
     if (!q) {
         load(r, e);
     } else if (!theirs(r, &c->actor, &q->rec)) {
         send_not_found(r, e->ticket);
     } else {
         look_noted(r, &c->actor, &q->rec);
-        send_record(r, e->ticket, &q->rec);
+        add_live(r, q, send_record(r, e->ticket, &q->rec));
     }
 }
 

@@ -19,6 +19,8 @@ void reply_release(struct reply *r)
     if (r->request)
         request_record_release(r->request);
     free(r->request);
+    free(r->live);
+    bytes_unref(r->live_message);
     findings_release(&r->findings);
     r->spaces = NULL;
     r->apps = NULL;
@@ -27,5 +29,7 @@ void reply_release(struct reply *r)
     r->tokens = NULL;
     r->api_keys = NULL;
     r->request = NULL;
+    r->live = NULL;
+    r->live_message = NULL;
     r->count = r->user_count = r->record_count = r->token_count = r->api_key_count = 0;
 }

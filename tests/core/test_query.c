@@ -27,6 +27,26 @@ static void a_request_is_told_as_it_stands(void **state)
     ask(t, "ann", request(t, 2));
     assert_answer(t, 2, REQUEST_QUEUED);
     assert_null(t->reply.request->result);
+    assert_int_equal(t->reply.live->fields, VIEW_POSITION | VIEW_REASON);
+    assert_int_equal(t->reply.live->position, 1);
+    assert_string_equal(t->reply.live->reason.p, "app_busy");
+}
+
+static void its_progress_outlives_it(void **state)
+{
+    struct rig *t = *state;
+    join(t, 1);
+    submit(t, "ann");
+    percent(t, 1, lease(t, 1, 1), 40);
+    ask(t, "ann", request(t, 1));
+    struct request_view live = *t->reply.live;
+    assert_int_equal(live.fields, VIEW_PERCENT);
+    assert_true(live.percent == 40);
+    result(t, 1, lease(t, 1, 1));
+    forget(t);
+    ask(t, "ann", request(t, 1));
+    assert_answer(t, 1, REQUEST_COMPLETED);
+    assert_null(t->reply.live);
 }
 
 static void a_finished_one_is_read_from_the_store(void **state)
@@ -105,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RIG_TEST(a_request_is_told_as_it_stands),
+        RIG_TEST(its_progress_outlives_it),
         RIG_TEST(a_finished_one_is_read_from_the_store),
         RIG_TEST(others_and_what_is_not_there_are_not_found),
         RIG_TEST(an_admins_look_is_written_down),
