@@ -66,7 +66,7 @@ def test_a_wait_that_is_too_long_is_not_waited_for(c):
     c.bridge("--retry-for", 30)
     request = c.chat()
     for _ in range(2):  # max_attempts is 2 here: the relay gives it another chance
-        c.upstream.next().refuse(429, "quota used up", Retry_After="3600")
+        c.upstream.next().refuse(429, "quota used up", Retry_After="18446744073709552")
     assert "The model server is busy: quota used up" == c.error(request, "rate_limited")
 
 
@@ -165,6 +165,15 @@ def test_whatever_the_model_is_called_the_sentence_gets_through(c):
     request = c.chat()
     c.upstream.next().refuse(404, "x" * 900)
     assert c.error(request, "model_not_found").startswith(f'The model server does not know the model "{name[:400]}')
+
+
+@pytest.mark.parametrize("before", ["", "x", "xx"])
+def test_a_line_that_is_too_long_is_cut_between_characters(c, before):
+    """What it prints is read as UTF-8 here."""
+    c.bridge(model=before + "語" * 800)
+    request = c.chat()
+    c.upstream.next().stream().say("ok").finish()
+    c.result(request)
 
 
 @pytest.fixture
