@@ -98,7 +98,8 @@ void exchange_stream_write(struct exchange *x, struct str part); /* "" is nothin
 void exchange_stream_break(struct exchange *x);
 void exchange_stream_end(struct exchange *x); /* x is gone afterwards */
 
-/* {"error":{"code","message"}} with the status of e, Retry-After when retry_after_ms. */
+/* {"error":{"code","message"}} with the status of e, Retry-After when retry_after_ms; to calls of
+ * the API a problem (hub/exchange_problem.h). */
 void exchange_error(struct exchange *x, enum err e, const char *message, uint64_t retry_after_ms);
 /* The same with complete lines for the head. */
 void exchange_error_with(struct exchange *x, enum err e, const char *message, struct str headers);

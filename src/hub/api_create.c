@@ -1,8 +1,8 @@
 #include "hub/api.h"
 
 #include "base/alloc.h"
-#include "codec/problem.h"
 #include "hub/call.h"
+#include "hub/exchange_problem.h"
 #include "hub/routes.h"
 
 #include <stdio.h>
@@ -15,22 +15,9 @@
 
 /* ---- errors ---- */
 
-static void refuse_status(struct exchange *x, unsigned status, enum err e, struct str detail,
-                          uint64_t retry_after_ms)
-{
-    struct buf b = BUF_INIT(SMALL_BYTES + 8 * detail.n);
-    char fields[64] = "";
-    problem_write_status(&b, status, e, detail, retry_after_ms);
-    if (retry_after_ms)
-        snprintf(fields, sizeof fields, "Retry-After: %llu\r\n",
-                 (unsigned long long)((retry_after_ms + 999) / 1000));
-    exchange_reply(x, status, PROBLEM_TYPE, str_of(fields), buf_str(&b));
-    buf_release(&b);
-}
-
 void api_refuse(struct exchange *x, enum err e, struct str detail, uint64_t retry_after_ms)
 {
-    refuse_status(x, (unsigned)err_http_status(e), e, detail, retry_after_ms);
+    exchange_problem(x, (unsigned)err_http_status(e), e, detail, retry_after_ms, STR(""));
 }
 
 /* ---- a request that is being made ---- */
@@ -202,7 +189,7 @@ void api_create(struct hub *h, struct exchange *x)
     else if (hub_stopping(h))
         api_refuse(x, ERR_SHUTTING_DOWN, STR(""), 1000);
     else if (!is_json(exchange_head(x)))
-        refuse_status(x, 415, ERR_BAD_MESSAGE, STR("The body must be " JSON_TYPE), 0);
+        exchange_problem(x, 415, ERR_BAD_MESSAGE, STR("The body must be " JSON_TYPE), 0, STR(""));
     else
         start(h, x, &who);
 }

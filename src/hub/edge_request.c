@@ -1,29 +1,52 @@
 #include "hub/edge_conn.h"
 
 #include "base/log.h"
+#include "codec/problem.h"
+#include "hub/exchange_problem.h"
 #include "hub/inner.h"
 
 #include <assert.h>
 #include <string.h>
 
 #define UNSENT_BYTES                                                                               \
-    (16 * 1024)         /* replies that may wait while the next pipelined request is taken */
-#define COPY_BYTES 4096 /* more than this behind a head: the head is copied, not the rest */
+    (16 * 1024) /* replies that may wait while the next pipelined request is taken */
+#define REFUSAL_BYTES 1024
+#define COPY_BYTES    4096 /* more than this behind a head: the head is copied, not the rest */
+
+/* x may be NULL. Returns the type of what is in body then; adds to lines what goes with it. */
+static const char *refusal(const struct exchange *x, unsigned status, const char *why,
+                           struct buf *lines, struct buf *body)
+{
+    if (x && exchange_is_api(&x->head)) {
+        uint64_t retry_ms = status == 503 ? 1000 : 0;
+        exchange_add_request_id(&x->head, lines);
+        if (retry_ms)
+            buf_puts(lines, "Retry-After: 1\r\n");
+        problem_write_status(body, status, exchange_code_of_status(status), str_of(why), retry_ms);
+        return PROBLEM_TYPE;
+    }
+    buf_printf(body, "%s: %s\n", http_reason(status), why);
+    return "text/plain; charset=utf-8";
+}
 
 void edge_request_refuse(struct edge_conn *c, unsigned status, const char *why, const char *headers)
 {
     bool no_body = c->x && c->x->head.method == HTTP_HEAD;
+    struct buf lines = BUF_INIT(REFUSAL_BYTES), body = BUF_INIT(REFUSAL_BYTES);
+    const char *type = refusal(c->x, status, why, &lines, &body);
     if (c->x)
         exchange_abandon(c->x);
     struct buf *b = &c->edge->scratch;
     buf_clear(b);
-    buf_printf(b, "HTTP/1.1 %u %s\r\nContent-Type: text/plain; charset=utf-8\r\n", status,
-               http_reason(status));
-    buf_printf(b, "Content-Length: %zu\r\nDate: %s\r\nConnection: close\r\n%s%s\r\n",
-               strlen(http_reason(status)) + strlen(why) + 3, edge_date(c->edge),
-               EDGE_SECURITY_FIELDS "Cache-Control: no-store\r\n", headers);
+    buf_printf(b, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n", status, http_reason(status), type);
+    buf_printf(b, "Content-Length: %zu\r\nDate: %s\r\nConnection: close\r\n%s%s", body.len,
+               edge_date(c->edge), EDGE_SECURITY_FIELDS "Cache-Control: no-store\r\n", headers);
+    buf_str_append(b, buf_str(&lines));
+    buf_puts(b, "\r\n");
     if (!no_body)
-        buf_printf(b, "%s: %s\n", http_reason(status), why);
+        buf_str_append(b, buf_str(&body));
+    buf_release(&lines);
+    buf_release(&body);
     stream_write(&c->stream, buf_str(b));
     log_debug("edge", "refused with %u: %s", status, why);
     edge_conn_finish(c);

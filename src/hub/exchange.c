@@ -1,6 +1,7 @@
 #include "hub/edge_conn.h"
 
 #include "base/alloc.h"
+#include "hub/exchange_problem.h"
 #include "hub/inner.h"
 
 #include <assert.h>
@@ -200,6 +201,7 @@ void exchange_write_head(struct exchange *x, unsigned status, const char *conten
         buf_puts(b, EDGE_SECURITY_FIELDS_NO_CSP);
     if (!lines_have(headers, STR("Cache-Control")))
         buf_puts(b, "Cache-Control: no-store\r\n");
+    exchange_add_request_id(&x->head, b);
     buf_str_append(b, headers);
 }
 
@@ -223,28 +225,42 @@ void exchange_forward(struct exchange *x, unsigned status, struct str headers, s
     buf_clear(b);
     buf_printf(b, "HTTP/1.1 %u %s\r\n", status, http_reason(status));
     buf_str_append(b, headers);
+    exchange_add_request_id(&x->head, b);
     add_framing(b, x, !has_body ? -1 : is_head ? head_length : (int64_t)body.n, stays);
     send_reply(x, has_body && !is_head ? body : STR(""), stays);
     if (body.n)
         edge_conn_page(c, body.n);
 }
 
-void exchange_error_with(struct exchange *x, enum err e, const char *message, struct str headers)
+static void reply_error(struct exchange *x, enum err e, struct str text, struct str headers)
 {
     struct buf body = BUF_INIT(64 * 1024);
-    const char *text = message && message[0] ? message : err_message(e);
     buf_puts(&body, "{\"error\":{\"code\":");
     buf_json_string(&body, str_of(err_code(e)));
     buf_puts(&body, ",\"message\":");
-    buf_json_string(&body, str_of(text));
+    buf_json_string(&body, text);
     buf_puts(&body, "}}");
     exchange_reply(x, (unsigned)err_http_status(e), "application/json", headers, buf_str(&body));
     buf_release(&body);
 }
 
+void exchange_error_with(struct exchange *x, enum err e, const char *message, struct str headers)
+{
+    struct str text = str_of(message && message[0] ? message : err_message(e));
+    if (exchange_is_api(&x->head))
+        exchange_problem(x, (unsigned)err_http_status(e), e, text, 0, headers);
+    else
+        reply_error(x, e, text, headers);
+}
+
 void exchange_error(struct exchange *x, enum err e, const char *message, uint64_t retry_after_ms)
 {
     char retry[64] = "";
+    if (exchange_is_api(&x->head)) {
+        exchange_problem(x, (unsigned)err_http_status(e), e, str_of(message ? message : ""),
+                         retry_after_ms, STR(""));
+        return;
+    }
     if (retry_after_ms)
         snprintf(retry, sizeof retry, "Retry-After: %llu\r\n",
                  (unsigned long long)((retry_after_ms + 999) / 1000));

@@ -5,6 +5,7 @@
 #include "hub/ask.h"
 #include "hub/call.h"
 #include "hub/client_socket.h"
+#include "hub/exchange_problem.h"
 #include "hub/health.h"
 #include "hub/old_http.h"
 #include "hub/openai.h"
@@ -16,6 +17,7 @@
 #define SESSION_COOKIE "session"
 #define ORIGIN_BYTES   1024
 #define WHY_BYTES      200
+#define SETUP_RETRY_MS 10000
 
 struct route {
     const char *path;
@@ -172,13 +174,17 @@ static bool from_other_site(const struct exchange *x)
 }
 
 /* Pages say themselves that there is no admin yet. */
-static bool open_before_setup(const struct route *route)
+static bool open_before_setup(const struct route *route, const struct http_head *head)
 {
-    return !route || route->before_setup;
+    return route ? route->before_setup : !exchange_is_api(head);
 }
 
 static void refuse_before_setup(struct exchange *x)
 {
+    if (exchange_is_api(exchange_head(x))) {
+        exchange_error(x, ERR_STORE_UNAVAILABLE, "This relay has no admin yet", SETUP_RETRY_MS);
+        return;
+    }
     exchange_reply(
         x, 503, "text/plain; charset=utf-8", STR("Retry-After: 10\r\n"),
         STR("This relay has no admin yet. Open the set-up link that the server printed when it "
@@ -187,8 +193,12 @@ static void refuse_before_setup(struct exchange *x)
 
 static void refuse_method(struct exchange *x, const char *allow)
 {
-    if (str_starts(exchange_head(x)->path, STR(OPENAI_PATH)))
+    const struct http_head *head = exchange_head(x);
+    if (str_starts(head->path, STR(OPENAI_PATH)))
         openai_no_route(x, allow);
+    else if (exchange_is_api(head))
+        exchange_problem(x, 405, ERR_BAD_MESSAGE, STR("This path does not take this method"), 0,
+                         str_of(allow));
     else
         exchange_reply(x, 405, "text/plain; charset=utf-8", str_of(allow),
                        STR("Method not allowed\n"));
@@ -207,7 +217,7 @@ static enum edge_route on_route(void *ctx, struct exchange *x, uint64_t *max_bod
         refusal_reply(x, ERR_FORBIDDEN, "This request comes from another site", STR(""));
         return EDGE_DONE;
     }
-    if (app_needs_setup(h->app) && !open_before_setup(route)) {
+    if (app_needs_setup(h->app) && !open_before_setup(route, head)) {
         refuse_before_setup(x);
         return EDGE_DONE;
     }

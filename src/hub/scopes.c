@@ -2,7 +2,8 @@
 
 enum when { ALWAYS, CHANGING };
 
-/* The first row that fits counts. A path that ends with '/' stands for all below it. */
+/* The first row that fits counts. A path that ends with '/' stands for all below it, {} in it for
+ * any one segment. */
 static const struct row {
     const char *path;
     enum when when;
@@ -14,13 +15,24 @@ static const struct row {
     {"/docs/", ALWAYS, 0},
     {"/healthz", ALWAYS, 0},
     {"/readyz", ALWAYS, 0},
+    {"/openapi.json", ALWAYS, 0},
     {"/ws/client", ALWAYS, 0}, /* each of its messages needs its own */
 
     {"/websockets/submit/", CHANGING, SCOPE_SUBMIT},
     {"/v1/", CHANGING, SCOPE_SUBMIT},
+    {"/requests/", CHANGING, SCOPE_SUBMIT}, /* cancelling */
+
     {"/api/v1/requests", CHANGING, SCOPE_SUBMIT},
     {"/api/v1/requests/", CHANGING, SCOPE_SUBMIT},
-    {"/requests/", CHANGING, SCOPE_SUBMIT}, /* cancelling */
+    {"/api/v1/spaces", CHANGING, SCOPE_ADMIN},
+    {"/api/v1/spaces/", CHANGING, SCOPE_ADMIN},
+    {"/api/v1/spaces/{}/", ALWAYS, SCOPE_ADMIN}, /* its tokens and apps */
+    {"/api/v1/apps/", ALWAYS, SCOPE_ADMIN},
+    {"/api/v1/users", ALWAYS, SCOPE_ADMIN},
+    {"/api/v1/users/", ALWAYS, SCOPE_ADMIN},
+    {"/api/v1/settings", ALWAYS, SCOPE_ADMIN},
+    {"/api/v1/me", ALWAYS, SCOPE_READ},
+    {"/api/", CHANGING, SCOPE_ADMIN}, /* nothing is there; what is forgotten here stays shut */
 
     {"/metrics", ALWAYS, SCOPE_ADMIN},
     {"/admin", ALWAYS, SCOPE_ADMIN},
@@ -45,13 +57,27 @@ static bool reads(enum http_method m)
     return m == HTTP_GET || m == HTTP_HEAD || m == HTTP_OPTIONS;
 }
 
+/* Segment by segment: what is below needs one more, even an empty one. */
+static bool covers(struct str own, struct str path)
+{
+    struct str wanted, segment;
+    bool own_more = true, more = true;
+    while (own_more) {
+        if (!more)
+            return false;
+        own_more = str_split(own, '/', &wanted, &own);
+        if (!own_more && !wanted.n)
+            return true;
+        more = str_split(path, '/', &segment, &path);
+        if (!str_eq(wanted, STR("{}")) && !str_eq(wanted, segment))
+            return false;
+    }
+    return !more;
+}
+
 static bool fits(const struct row *row, bool changing, struct str path)
 {
-    struct str own = str_of(row->path);
-    bool below = own.p[own.n - 1] == '/';
-    if (row->when == CHANGING && !changing)
-        return false;
-    return below ? str_starts(path, own) : str_eq(path, own);
+    return (row->when == ALWAYS || changing) && covers(str_of(row->path), path);
 }
 
 uint32_t scope_of_request(enum http_method method, struct str path)

@@ -1,9 +1,11 @@
 #include "hub/sorry.h"
 
 #include "codec/lang.h"
-#include "hub/edge.h"
+#include "hub/exchange_problem.h"
 
 #include <assert.h>
+
+#define RETRY_MS 1000
 
 static const struct {
     unsigned status;
@@ -40,6 +42,12 @@ void sorry_reply(struct exchange *x, enum sorry what)
     assert(what < SORRY__MAX);
     const struct http_head *head = exchange_head(x);
     struct str cookie = STR("");
+    if (exchange_is_api(head)) {
+        exchange_problem(x, table[what].status, exchange_code_of_status(table[what].status),
+                         STR("The call could not be answered"), table[what].retry ? RETRY_MS : 0,
+                         STR(""));
+        return;
+    }
     (void)http_cookie(head, STR("lang"), &cookie);
     enum language l = language_choose(STR(""), cookie, http_field(head, STR("Accept-Language")));
     exchange_reply(x, table[what].status, "text/plain; charset=utf-8",
