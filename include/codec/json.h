@@ -27,6 +27,7 @@ struct json_t *json_put(struct json_t *object, const char *key,
                         struct json_t *value_given);                       /* returns value */
 struct json_t *json_add(struct json_t *array, struct json_t *value_given); /* returns value */
 void json_put_str(struct json_t *object, const char *key, struct str s);
+void json_add_str(struct json_t *array, struct str s);
 void json_put_text(struct json_t *object, const char *key, const char *s);
 void json_put_int(struct json_t *object, const char *key, int64_t n);
 void json_put_num(struct json_t *object, const char *key, double n);

@@ -45,7 +45,7 @@ struct request_filter {
     struct str error_code;      /* empty = any; borrowed */
     int64_t before_key;         /* only older ones; 0 = from the newest */
     int64_t from_key;           /* only these and newer ones; 0 = to the oldest */
-    uint32_t limit;             /* at most 200 */
+    uint32_t limit;             /* at most 201: 200, and whether there are more */
 };
 /* A row of a list: without the large parts, but with the first bytes of the prompt. */
 struct request_row {

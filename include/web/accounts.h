@@ -15,7 +15,10 @@ bool check_password(struct page_request *p, const char *field, struct json_t *er
 bool check_repeated(struct page_request *p, const char *password_field, const char *field,
                     bool required, struct json_t *errors);
 
-/* Hashes the form's field, in its turn. ERR_AGAIN: too many hashes wait; ERR_MEMORY. */
+/* Hashes a password, in its turn. ERR_AGAIN: too many hashes wait; ERR_MEMORY. */
+MUST_USE enum err hash_text(struct page_request *p, struct str password,
+                            char out[PASSWORD_HASH_BYTES]);
+/* The one in the form's field. */
 MUST_USE enum err hash_field(struct page_request *p, const char *field,
                              char out[PASSWORD_HASH_BYTES]);
 

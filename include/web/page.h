@@ -30,6 +30,7 @@ struct page_request {
     struct str path, query_text; /* as sent */
     struct path_args args;
     struct form query, form;
+    struct buf body; /* of a call of the API, which has no form */
     bool logged_in;
     struct identity who; /* when logged_in */
     struct str address, origin, agent;

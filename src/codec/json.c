@@ -108,11 +108,20 @@ static json_t *repaired_string(struct str s)
     return j;
 }
 
-void json_put_str(struct json_t *object, const char *key, struct str s)
+static json_t *string_of(struct str s)
 {
     const char *p = s.n ? s.p : "";
-    json_put(object, key,
-             utf8_valid(p, s.n) ? made(json_stringn_nocheck(p, s.n)) : repaired_string(s));
+    return utf8_valid(p, s.n) ? made(json_stringn_nocheck(p, s.n)) : repaired_string(s);
+}
+
+void json_put_str(struct json_t *object, const char *key, struct str s)
+{
+    json_put(object, key, string_of(s));
+}
+
+void json_add_str(struct json_t *array, struct str s)
+{
+    json_add(array, string_of(s));
 }
 
 void json_put_text(struct json_t *object, const char *key, const char *s)

@@ -3,7 +3,7 @@
 #include "store/reader_private.h"
 #include "store/rows.h"
 
-#define LIST_MAX 200
+#define LIST_MAX 201
 
 /* ---- lists ---- */
 

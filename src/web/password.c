@@ -5,13 +5,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum err hash_field(struct page_request *p, const char *field, char out[PASSWORD_HASH_BYTES])
+enum err hash_text(struct page_request *p, struct str password, char out[PASSWORD_HASH_BYTES])
 {
     if (!hashing_begin(p->web))
         return ERR_AGAIN;
-    enum err e = password_hash(page_value(p, field), out);
+    enum err e = password_hash(password, out);
     hashing_end(p->web);
     return e;
+}
+
+enum err hash_field(struct page_request *p, const char *field, char out[PASSWORD_HASH_BYTES])
+{
+    return hash_text(p, page_value(p, field), out);
 }
 
 void name_for_tries(char out[USER_NAME_BYTES], struct str name)

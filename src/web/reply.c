@@ -34,7 +34,7 @@ void page_reply(struct page_request *p, unsigned status, const char *type, struc
     }
     p->replied = true;
     buf_printf(&head, "HTTP/1.1 %u %s\r\n", status, http_reason(status));
-    if (status != 304)
+    if (status != 304 && status != 204)
         buf_printf(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n", type, body.n);
     buf_printf(&head, security_fields, STR_ARG(buf_str(&p->image_origins)));
     buf_str_append(&head, buf_str(&p->headers));

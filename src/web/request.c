@@ -1,6 +1,6 @@
 #include "app/inner.h"
 #include "base/alloc.h"
-#include "web/page.h"
+#include "web/api.h"
 #include "web/state.h"
 
 #include <civetweb.h>
@@ -98,6 +98,23 @@ static enum err read_form(struct page_request *p, long long length)
     return e;
 }
 
+static bool is_json(struct str content_type)
+{
+    struct str name, params;
+    str_split(content_type, ';', &name, &params);
+    return str_eq_nocase(str_trim(name), STR("application/json"));
+}
+
+static enum err read_json(struct page_request *p, long long length)
+{
+    if (length <= 0)
+        return OK;
+    if (length > PAGE_BODY_BYTES)
+        return ERR_TOO_LARGE;
+    enum err e = read_body(p->conn, (size_t)length, &p->body);
+    return !e && !is_json(field(p, "Content-Type")) ? ERR_INPUT_REFUSED : e;
+}
+
 enum err page_read(struct page_request *p, struct web *w, struct mg_connection *conn,
                    struct now now)
 {
@@ -105,6 +122,7 @@ enum err page_read(struct page_request *p, struct web *w, struct mg_connection *
     *p = (struct page_request){.web = w,
                                .conn = conn,
                                .now = now,
+                               .body = BUF_INIT(PAGE_BODY_BYTES),
                                .headers = BUF_INIT(16384),
                                .image_origins = BUF_INIT(8192)};
     if (!from_edge(w, conn))
@@ -120,6 +138,8 @@ enum err page_read(struct page_request *p, struct web *w, struct mg_connection *
     read_identity(p);
     read_language(p);
     enum err e = form_parse(&p->query, p->query_text);
+    if (!e && api_has(p->path))
+        return read_json(p, p->method == HTTP_GET ? 0 : info->content_length);
     return e ? e : read_form(p, p->method == HTTP_POST ? info->content_length : 0);
 }
 
@@ -130,8 +150,11 @@ void page_release(struct page_request *p)
         if (value.n > 0)
             secret_wipe((void *)(uintptr_t)value.p, value.n);
     }
+    if (p->body.data)
+        secret_wipe(p->body.data, p->body.cap);
     form_release(&p->form);
     form_release(&p->query);
+    buf_release(&p->body);
     buf_release(&p->headers);
     buf_release(&p->image_origins);
 }

@@ -1,6 +1,6 @@
 #include "web/routes.h"
 
-#include "web/page.h"
+#include "web/api.h"
 #include "web/pages.h"
 
 /* OWNER: a person who has logged in, not a program with their key. */
@@ -100,6 +100,10 @@ static bool may_enter(struct page_request *p, enum who who)
 
 void routes_serve(struct page_request *p)
 {
+    if (api_has(p->path)) {
+        api_serve(p);
+        return;
+    }
     const struct route *route = find_route(p);
     if (page_setup_first(p))
         return;

@@ -2,7 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "web/page.h"
+#include "web/api.h"
 #include "web/routes.h"
 #include "web/state.h"
 
@@ -18,7 +18,9 @@
 /* What is left of the body is read and dropped by civetweb. */
 static void refuse_body(struct page_request *p, enum err e)
 {
-    if (e == ERR_TOO_LARGE)
+    if (api_has(p->path))
+        api_refuse_body(p, e);
+    else if (e == ERR_TOO_LARGE)
         page_error(p, 413, "too_large");
     else if (e == ERR_INPUT_REFUSED)
         page_error(p, 415, "bad_request");

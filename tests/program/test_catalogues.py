@@ -14,7 +14,8 @@ LANGUAGES = ("en", "zh", "ko")
 PLURALS = {"en": {"one", "other"}, "zh": {"other"}, "ko": {"other"}}
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 SCRIPTS = sorted((ROOT / "static/js").glob("*.js"))
-PAGES = sorted((ROOT / "src/web").glob("*.c"))
+# What programs read, under /api, is English.
+PAGES = [p for p in sorted((ROOT / "src/web").glob("*.c")) if not p.name.startswith("api")]
 KEY = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z0-9_]+)+")
 
 

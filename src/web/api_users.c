@@ -1,0 +1,175 @@
+#include "codec/json.h"
+#include "web/accounts.h"
+#include "web/api_calls.h"
+#include "web/api_views.h"
+
+static struct json_t *user_json(const struct user_record *u)
+{
+    struct json_t *user = json_object_new();
+    json_put_text(user, "name", u->name);
+    json_put_text(user, "role", u->role == ROLE_ADMIN ? "admin" : "user");
+    json_put_bool(user, "disabled", u->disabled);
+    json_put_time(user, "created_at", u->created_ms);
+    json_put_time(user, "last_login_at", u->last_login_ms);
+    return user;
+}
+
+static void visit(void *ctx, const struct user_record *u)
+{
+    json_add(ctx, user_json(u));
+}
+
+void api_users(struct page_request *p)
+{
+    struct reader *reader = page_reader(p);
+    struct json_t *all = json_object_new();
+    struct json_t *list = json_put(all, "users", json_array_new());
+    enum err e = reader ? reader_users(reader, visit, list) : ERR_STORE_UNAVAILABLE;
+    if (!e) {
+        api_reply(p, 200, all);
+        return;
+    }
+    json_free(all);
+    api_fail(p, e, STR(""), 0);
+}
+
+/* As they are stored now. False: replied to. */
+static bool find(struct page_request *p, struct str name, struct user_record *u)
+{
+    struct reader *reader = page_reader(p);
+    enum err e = reader ? reader_user(reader, name, u) : ERR_STORE_UNAVAILABLE;
+    if (e)
+        api_fail(p, e, e == ERR_NOT_FOUND ? STR("There is no such user") : STR(""), 0);
+    return !e;
+}
+
+static bool find_in_path(struct page_request *p, struct user_record *u)
+{
+    return find(p, str_of(path_arg(&p->args, "name")), u);
+}
+
+static void show(struct page_request *p, struct str name)
+{
+    struct user_record u;
+    if (find(p, name, &u))
+        api_reply(p, 200, user_json(&u));
+}
+
+void api_user(struct page_request *p)
+{
+    show(p, str_of(path_arg(&p->args, "name")));
+}
+
+/* ---- what is wanted of them ---- */
+
+struct wanted {
+    enum role role;
+    bool disabled;
+    char password_hash[PASSWORD_HASH_BYTES]; /* "" = none is wanted */
+};
+
+static void read_role(struct api_body *b, enum role *role)
+{
+    struct str text = {NULL, 0};
+    api_body_str(b, "role", &text);
+    if (!text.p)
+        return;
+    *role = str_eq(text, STR("admin")) ? ROLE_ADMIN : ROLE_USER;
+    if (*role == ROLE_USER && !str_eq(text, STR("user")))
+        api_body_wrong(b, "role", "user or admin");
+}
+
+/* Hashed once all else is right: that takes long. *out is untouched when there is none. */
+static enum err read_password(struct page_request *p, struct api_body *b, bool required,
+                              char out[PASSWORD_HASH_BYTES])
+{
+    struct str password = {NULL, 0};
+    api_body_str(b, "password", &password);
+    if ((password.p || required) && !password_valid(password))
+        api_body_wrong(b, "password", "a string of 8 to 1024 bytes");
+    return password.p && !b->wrong.len ? hash_text(p, password, out) : OK;
+}
+
+/* False: replied to. */
+static bool hashed(struct page_request *p, enum err e)
+{
+    if (e)
+        api_fail(p, e, STR("Too many passwords are being hashed at once"), 0);
+    return !e;
+}
+
+void api_user_add(struct page_request *p)
+{
+    struct api_body b;
+    struct user_record u = {0};
+    if (!api_body_open(p, &b))
+        return;
+    api_body_text(&b, "name", u.name, sizeof u.name);
+    if (!user_name_valid(str_of(u.name)))
+        api_body_wrong(&b, "name", "a string of 1 to 32 letters, digits or _");
+    read_role(&b, &u.role);
+    enum err e = read_password(p, &b, true, u.password_hash);
+    if (!api_body_good(p, &b) || !hashed(p, e))
+        return;
+    struct command *c = page_command(p, CMD_USER_ADD);
+    c->user = u;
+    if (api_do(p, c) && find(p, str_of(u.name), &u))
+        api_created(p, "/users/", str_of(u.name), user_json(&u));
+    secret_wipe(&u, sizeof u);
+}
+
+static struct command *about(struct page_request *p, enum command_kind kind,
+                             const struct user_record *u)
+{
+    struct command *c = page_command(p, kind);
+    (void)str_copy(c->user.name, sizeof c->user.name, str_of(u->name));
+    return c;
+}
+
+static bool set_password(struct page_request *p, const struct user_record *u,
+                         const char hash[PASSWORD_HASH_BYTES])
+{
+    struct command *c = about(p, CMD_USER_PASSWORD, u);
+    if (uuid_key(u->id) == p->who.user_key)
+        c->keep_session = p->who.session_key;
+    (void)str_copy(c->user.password_hash, sizeof c->user.password_hash, str_of(hash));
+    return api_do(p, c);
+}
+
+static bool set_role(struct page_request *p, const struct user_record *u, enum role role)
+{
+    struct command *c = about(p, CMD_USER_ROLE, u);
+    c->user.role = role;
+    return api_do(p, c);
+}
+
+static bool set_disabled(struct page_request *p, const struct user_record *u, bool disabled)
+{
+    struct command *c = about(p, CMD_USER_DISABLE, u);
+    c->flag = disabled;
+    return api_do(p, c);
+}
+
+/* One after the other, what may be refused first: each is whole by itself. False: replied to. */
+static bool change(struct page_request *p, const struct user_record *u, const struct wanted *w)
+{
+    return (w->role == u->role || set_role(p, u, w->role)) &&
+           (w->disabled == u->disabled || set_disabled(p, u, w->disabled)) &&
+           (!w->password_hash[0] || set_password(p, u, w->password_hash));
+}
+
+void api_user_edit(struct page_request *p)
+{
+    struct api_body b;
+    struct user_record u;
+    if (!find_in_path(p, &u) || !api_body_open(p, &b))
+        return;
+    struct wanted w = {.role = u.role, .disabled = u.disabled};
+    read_role(&b, &w.role);
+    api_body_flag(&b, "disabled", &w.disabled);
+    enum err e = read_password(p, &b, false, w.password_hash);
+    if (api_body_good(p, &b) && hashed(p, e) && change(p, &u, &w))
+        show(p, str_of(u.name));
+    secret_wipe(&w, sizeof w);
+    secret_wipe(&u, sizeof u);
+}
