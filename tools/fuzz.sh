@@ -8,7 +8,7 @@ clang -std=c17 -g -O1 -D_GNU_SOURCE -Iinclude -Itools -Itests -DSPACERELAY_VERSI
     -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
     -o "$build/fuzz/$target" "tests/fuzz/$target.c" src/codec/*.c src/model/*.c src/base/*.c \
     src/hub/address.c src/hub/proxy.c src/web/path.c tools/client/url.c \
-    tools/bridge/{sse,completion,completion_error,body,blame}.c "$build/gen/assets_table.c" \
+    tools/bridge/{completion,completion_error,body,blame}.c "$build/gen/assets_table.c" \
     -ljansson -lsodium -lcrypto -lm -pthread
 echo "$target for $seconds s"
 "$build/fuzz/$target" -max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="$build/fuzz/$target-" \
