@@ -62,7 +62,7 @@ $(BUILD)/spacerelay: $(call obj_of,$(call src_of,main)) $(BUILD)/gen/assets_tabl
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) $(LIBS)
 
 TOOL_LAYERS := $(BUILD)/libcodec.a $(BUILD)/libmodel.a $(BUILD)/libbase.a
-$(BUILD)/mock-app: $(BUILD)/tools/mock-app.o $(call obj_of,$(TOOL_LIB_SRC)) $(TOOL_LAYERS)
+$(BUILD)/mock-app: $(call obj_of,$(wildcard tools/mock/*.c) $(TOOL_LIB_SRC)) $(TOOL_LAYERS)
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(TOOL_LAYERS) -Wl,--end-group $(TOOL_LIBS)
 

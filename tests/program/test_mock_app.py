@@ -1,7 +1,9 @@
 """mock-app, and with it tools/client, against a relay that does exactly what each test tells it to."""
 import asyncio
+import base64
 import re
 import signal
+import struct
 import subprocess
 
 import pytest
@@ -20,7 +22,7 @@ async def test_it_registers_and_tells_a_person(w):
     assert re.fullmatch("[0-9a-f]{32}", instance)
     assert re.fullmatch(r"\d+\.\d+\.\d+", m["app"].pop("version"))
     assert m == {"type": "register", "space_name": "demo", "token": "secret", "app": {"name": "mock-app"},
-                 "concurrency": 3, "prefetch": 4}
+                 "concurrency": 3, "prefetch": 4, "endpoints": ["chat.completions", "completions", "embeddings"]}
     assert c.socket.path == "/ws/app" and c.socket.subprotocol == "spacerelay.v1"
     line = await app.line("Registration successful!")
     assert re.fullmatch(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] \[✓\] Registration successful!\n", line)
@@ -175,6 +177,28 @@ async def test_a_payload_without_a_prompt_is_answered(w):
     _, c = await w.registered()
     await c.send("inference_request", request_id=ID % 3, attempt=1, username="ada", payload={"prompt": 5})
     assert (await c.until_final())[-1]["type"] == "inference_result"
+
+
+@scenario
+async def test_embeddings_are_the_same_for_the_same_text(w):
+    _, c = await w.registered()
+    answers = []
+    for n, more in ((1, {}), (2, {"encoding_format": "base64"})):
+        payload = {"endpoint": "embeddings", "input": ["a b", "c", "a b"], **more}
+        await c.send("inference_request", request_id=ID % n, attempt=1, username="ada", payload=payload)
+        answers.append((await c.until_final())[-1])
+    floats, texts = ([d["embedding"] for d in a["result"]["data"]] for a in answers)
+    assert [d["index"] for d in answers[0]["result"]["data"]] == [0, 1, 2]
+    assert floats[0] == floats[2] != floats[1] and abs(sum(x * x for x in floats[0]) - 1) < 1e-5
+    assert [list(struct.unpack("<8f", base64.b64decode(t))) for t in texts] == [pytest.approx(f) for f in floats]
+    assert answers[0]["usage"] == {"prompt_tokens": 5, "completion_tokens": 0, "total_tokens": 5}
+
+
+@scenario
+async def test_a_chat_call_is_answered_as_a_prompt_is(w):
+    _, c = await w.registered()
+    await c.request(prompt="hi", endpoint="chat.completions", messages=[{"role": "user", "content": "hi"}])
+    assert "“hi”" in (await c.until_final())[-1]["result"]["text_output"]
 
 
 @scenario

@@ -5,12 +5,14 @@
 #include "client/client.h"
 #include "client/options.h"
 #include "client/text.h"
+#include "mock/answer.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/secret.h"
 #include "codec/json.h"
+#include "model/message.h"
 
 #include <event2/event.h>
 
@@ -24,6 +26,7 @@
 #define TICK_MS      20   /* least time between two pieces of text */
 #define PATIENCE_MS  3000 /* SIGTERM waits so long for what runs */
 #define ANSWER_BYTES 4096
+#define RESULT_BYTES (8 * 1024 * 1024)
 
 struct settings {
     const char *host, *space, *token, *ca;
@@ -52,7 +55,8 @@ struct job {
     struct client_lease lease;
     char id[UUID_TEXT_BYTES];
     struct buf answer;
-    size_t said; /* bytes of the answer that were streamed */
+    struct buf data; /* embeddings: a list as JSON, in place of text */
+    size_t said;     /* bytes of the answer that were streamed */
     unsigned prompt_words, quarters;
     uint64_t started_ms, length_ms;
     bool running, fails;
@@ -85,31 +89,6 @@ static double chance(struct mock *m)
     return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
 }
 
-static unsigned count_words(struct str s)
-{
-    unsigned n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += s.p[i] > ' ' && (i == 0 || s.p[i - 1] <= ' ');
-    return n;
-}
-
-static void write_answer(struct mock *m, struct str prompt, struct buf *out)
-{
-    static const char *const sentences[] = {
-        "A real model would think about this; mine only counts to a few seconds.",
-        "The words arrive one by one, as from a model that writes from left to right.",
-        "What matters is that your question reached the app, and its answer you.",
-        "The relay in between has kept both on disk, so that neither gets lost.",
-        "If you read this on a page, everything between the two of us works.",
-    };
-    const size_t count = sizeof sentences / sizeof *sentences;
-    size_t first = (size_t)(chance(m) * (double)count);
-    buf_printf(out, "You said: “%.*s”%s", STR_ARG(text_cut(prompt, 1000)),
-               prompt.n > 1000 ? " …" : "");
-    for (size_t i = 0; i < 3; i++)
-        buf_printf(out, " %s", sentences[(first + i) % count]);
-}
-
 /* ---- jobs ---- */
 
 static void start_waiting(struct mock *m);
@@ -139,6 +118,7 @@ static void job_free(struct job *j)
     if (j->timer)
         event_free(j->timer);
     buf_release(&j->answer);
+    buf_release(&j->data);
     free(j);
 }
 
@@ -153,7 +133,7 @@ static void job_done(struct job *j)
 
 static void write_usage(const struct job *j, struct buf *out)
 {
-    unsigned completion = count_words(str_slice(buf_str(&j->answer).p, j->said));
+    unsigned completion = mock_count_words(str_slice(buf_str(&j->answer).p, j->said));
     buf_printf(out, "{\"prompt_tokens\":%u,\"completion_tokens\":%u,\"total_tokens\":%u}",
                j->prompt_words, completion, j->prompt_words + completion);
 }
@@ -170,21 +150,29 @@ static void job_fail(struct job *j, const char *code, const char *message)
     job_done(j);
 }
 
-static void job_succeed(struct job *j)
+static void write_text_result(const struct job *j, double seconds, struct buf *out)
 {
     struct mock *m = j->mock;
-    struct buf result = BUF_INIT(16 * ANSWER_BYTES), usage = BUF_INIT(200);
-    struct now now = clock_now();
-    double seconds = (double)(now.mono_ms - j->started_ms) / 1000;
     struct json_t *o = json_object_new();
     json_put_str(o, "text_output", buf_str(&j->answer));
     json_put_num(o, "confidence", round(80 + 20 * chance(m)) / 100);
     json_put_text(o, "model_used", "mock-1");
     json_put_num(o, "processing_time_seconds", seconds);
-    json_put_int(o, "tokens_used", j->prompt_words + count_words(buf_str(&j->answer)));
-    json_put_time(o, "timestamp", now.wall_ms);
-    json_write(&result, o);
+    json_put_int(o, "tokens_used", j->prompt_words + mock_count_words(buf_str(&j->answer)));
+    json_put_time(o, "timestamp", clock_now().wall_ms);
+    json_write(out, o);
     json_free(o);
+}
+
+static void job_succeed(struct job *j)
+{
+    struct mock *m = j->mock;
+    struct buf result = BUF_INIT(RESULT_BYTES), usage = BUF_INIT(200);
+    double seconds = (double)(clock_now().mono_ms - j->started_ms) / 1000;
+    if (j->data.len)
+        buf_printf(&result, "{\"data\":%s}", buf_cstr(&j->data));
+    else
+        write_text_result(j, seconds, &result);
     write_usage(j, &usage);
     if (client_result(m->client, j->lease, buf_str(&result), buf_str(&usage)))
         print("[✗] %s: the result cannot be sent", j->id);
@@ -239,7 +227,7 @@ static void job_tick(evutil_socket_t fd, short what, void *arg)
 static void job_start(struct job *j)
 {
     struct mock *m = j->mock;
-    uint64_t every = j->length_ms / (count_words(buf_str(&j->answer)) + 1);
+    uint64_t every = j->length_ms / (mock_count_words(buf_str(&j->answer)) + 1);
     every = every < TICK_MS ? TICK_MS : every;
     struct timeval tick = {.tv_sec = (time_t)(every / 1000),
                            .tv_usec = (suseconds_t)(every % 1000) * 1000};
@@ -260,34 +248,43 @@ static void start_waiting(struct mock *m)
 
 /* ---- what the relay says (client/client.h) ---- */
 
-static struct job *job_new(struct mock *m, const struct client_request *r, struct str prompt)
+static struct job *job_new(struct mock *m, const struct client_request *r)
 {
     struct job *j = xcalloc(1, sizeof *j);
     j->mock = m;
     j->lease = r->lease;
     uuid_format(r->lease.request_id, j->id);
     j->answer = BUF_INIT(ANSWER_BYTES);
-    j->prompt_words = count_words(prompt);
-    const double *delay = m->set.delay;
-    j->length_ms = (uint64_t)(1000 * (delay[0] + (delay[1] - delay[0]) * chance(m)));
-    j->fails = chance(m) < m->set.fail_rate;
+    j->data = BUF_INIT(RESULT_BYTES);
     j->timer = event_new(m->base, -1, EV_PERSIST, job_tick, j);
-    write_answer(m, prompt, &j->answer);
     list_push_back(&m->waiting, &j->link);
     m->waiting_count++;
     return j;
 }
 
+static void plan_answer(struct job *j, struct str prompt)
+{
+    const double *delay = j->mock->set.delay;
+    j->prompt_words = mock_count_words(prompt);
+    j->length_ms = (uint64_t)(1000 * (delay[0] + (delay[1] - delay[0]) * chance(j->mock)));
+    j->fails = chance(j->mock) < j->mock->set.fail_rate;
+    mock_answer(prompt, chance(j->mock), &j->answer);
+}
+
 static void on_request(void *ctx, const struct client_request *r)
 {
     struct mock *m = ctx;
+    struct job *j = job_new(m, r);
     struct json_t *payload = NULL;
-    struct str prompt = STR("");
+    struct str prompt = STR(""), endpoint = STR("");
     if (json_parse(r->payload, &payload, NULL) || !json_to_str(json_at(payload, "prompt"), &prompt))
         prompt = STR("");
-    struct job *j = job_new(m, r, prompt);
+    if (json_to_str(json_at(payload, "endpoint"), &endpoint) && str_eq(endpoint, STR("embeddings")))
+        mock_embeddings(payload, &j->data, &j->prompt_words);
+    else
+        plan_answer(j, prompt);
     print("[REQUEST] %s, attempt %u, from %.*s: %.*s", j->id, r->lease.attempt,
-          STR_ARG(r->username), STR_ARG(text_cut(prompt, 100)));
+          STR_ARG(r->username), STR_ARG(text_cut(j->data.len ? endpoint : prompt, 100)));
     json_free(payload);
     start_waiting(m);
     print_queue(m);
@@ -446,6 +443,8 @@ static enum err dial(struct mock *m)
                                      .version = table.version,
                                      .concurrency = s->concurrency,
                                      .prefetch = s->prefetch,
+                                     .endpoints =
+                                         ENDPOINTS_DEFAULT | ENDPOINT_BIT(ENDPOINT_EMBEDDINGS),
                                      .ca_file = s->ca,
                                      .insecure = s->insecure};
     enum err e = client_new(&options, &callbacks, m, &m->client, &why);
