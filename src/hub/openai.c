@@ -12,6 +12,7 @@
 
 #define SMALL_BYTES   16384
 #define WHY_BYTES     200
+#define FIELD_BYTES   64
 #define COMMENT_MS    15000 /* a stream is silent no longer than this */
 #define STREAM_FIELDS "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"
 
@@ -35,6 +36,15 @@ static struct openai_answer answer_of(const struct completion *o)
 {
     return (struct openai_answer){
         .call = &o->wanted, .request_id = o->call.request_id, .created_ms = o->created_ms};
+}
+
+/* The answers' field that names the request. Returns out. */
+static const char *put_id_field(const struct completion *o, char out[FIELD_BYTES])
+{
+    char id[UUID_TEXT_BYTES];
+    uuid_format(o->call.request_id, id);
+    snprintf(out, FIELD_BYTES, "X-Request-Id: %s\r\n", id);
+    return out;
 }
 
 /* ---- errors ---- */
@@ -90,11 +100,17 @@ static void fail(struct completion *o, struct str code, struct str message, uint
 static void fail_for_good(struct completion *o, struct str code, struct str message)
 {
     bool worth_it = str_eq(code, STR("rate_limited")) || str_eq(code, STR("upstream_unavailable"));
+    struct buf fields = BUF_INIT(200);
+    char field[FIELD_BYTES];
+    buf_puts(&fields, put_id_field(o, field));
+    if (!worth_it)
+        buf_puts(&fields, "x-should-retry: false\r\n");
     struct exchange *x = call_take(&o->call);
     if (x && o->streaming)
         end_stream_with(o, x, code, message);
     else if (x)
-        openai_reply_error(x, code, message, NULL, worth_it ? "" : "x-should-retry: false\r\n");
+        openai_reply_error(x, code, message, NULL, buf_cstr(&fields));
+    buf_release(&fields);
     call_end(&o->call);
 }
 
@@ -114,25 +130,26 @@ static void finish_stream(struct completion *o, struct str result, struct str us
     exchange_stream_end(x);
 }
 
-static void finish(struct completion *o, struct str result, struct str usage)
+static void finish_whole(struct completion *o, struct str result, struct str usage)
 {
     struct openai_answer a = answer_of(o);
-    if (!o->call.x) {
-        call_end(&o->call);
-        return;
-    }
-    if (o->streaming) {
-        finish_stream(o, result, usage);
-    } else {
-        struct buf *b = scratch_of(o);
-        openai_write(b, &a, buf_str(&o->text), result, usage);
-        struct exchange *x = call_take(&o->call);
-        if (b->failed)
-            openai_refuse(x, ERR_INTERNAL, NULL, 0);
-        else
-            exchange_reply(x, 200, "application/json", STR(""), buf_str(b));
-    }
+    struct buf *b = scratch_of(o);
+    struct exchange *x = call_take(&o->call);
+    char field[FIELD_BYTES];
+    openai_write(b, &a, buf_str(&o->text), result, usage);
+    if (b->failed)
+        openai_refuse(x, ERR_INTERNAL, NULL, 0);
+    else
+        exchange_reply(x, 200, "application/json", str_of(put_id_field(o, field)), buf_str(b));
     scratch_clear(o);
+}
+
+static void finish(struct completion *o, struct str result, struct str usage)
+{
+    if (o->call.x && o->streaming)
+        finish_stream(o, result, usage);
+    else if (o->call.x)
+        finish_whole(o, result, usage);
     call_end(&o->call);
 }
 
@@ -153,9 +170,8 @@ static void comment_position(struct completion *o, struct str position)
 static void begin_stream(struct completion *o)
 {
     struct openai_answer a = answer_of(o);
-    char id[UUID_TEXT_BYTES], fields[160];
-    uuid_format(o->call.request_id, id);
-    snprintf(fields, sizeof fields, STREAM_FIELDS "X-Request-Id: %s\r\n", id);
+    char field[FIELD_BYTES], fields[FIELD_BYTES + sizeof STREAM_FIELDS];
+    snprintf(fields, sizeof fields, STREAM_FIELDS "%s", put_id_field(o, field));
     o->streaming = true;
     exchange_stream(o->call.x, 200, "text/event-stream; charset=utf-8", str_of(fields));
     openai_chunk_role(scratch_of(o), &a);
