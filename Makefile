@@ -103,10 +103,10 @@ $(BUILD)/tests/fault/%.so: tests/fault/%.c
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(FUZZ_SRC))
 ECHO := $(BUILD)/tests/ws_echo $(BUILD)/tests/sio_echo
 
-.PHONY: test test-c test-py test-browser asan tsan fuzz check format
+.PHONY: test test-c test-py test-openai test-browser asan tsan fuzz check format
 # Everything, with the runners' own counts at the end of each part.
 test: deps-test
-	$(Q)$(MAKE) --no-print-directory test-c test-py test-browser
+	$(Q)$(MAKE) --no-print-directory test-c test-py test-openai test-browser
 
 # The C tests, and each fuzz target over its corpus.
 test-c: $(TESTS) $(FUZZ)
@@ -114,6 +114,12 @@ test-c: $(TESTS) $(FUZZ)
 
 test-py: all $(ECHO) $(FAULT) tests/browser/node_modules
 	$(Q)SPACERELAY_BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 4 --dist loadfile tests/program $(PYTEST)
+
+# What people use to talk to OpenAI's API, against the relay.
+test-openai: all tests/openai/node_modules
+	$(Q)cd tests/openai && SPACERELAY_BUILD=$(abspath $(BUILD)) node --test --test-concurrency=1 .
+tests/openai/node_modules: tests/openai/package-lock.json
+	$(Q)cd tests/openai && npm ci --no-audit --no-fund --loglevel=error && touch node_modules
 
 test-browser: all $(ECHO) tests/browser/node_modules
 	$(Q)cd tests/browser && SPACERELAY_BUILD=$(abspath $(BUILD)) node --test --test-concurrency=1 .
