@@ -143,18 +143,31 @@ struct join_level {
 
 #define JOIN_DEPTH 128
 
-static enum err join_value(const struct json_member *m, const struct str *binaries, size_t count,
-                           struct buf *out, bool *deeper)
+struct attachments {
+    const struct str *p;
+    size_t count;
+    size_t unused_bytes; /* a placeholder that comes again and again must not multiply them */
+};
+
+static enum err join_attachment(struct attachments *a, uint64_t number, struct buf *out)
+{
+    if (number >= a->count || a->p[number].n > a->unused_bytes)
+        return ERR_BAD_MESSAGE;
+    a->unused_bytes -= a->p[number].n;
+    buf_putc(out, '"');
+    (void)base64_append(out, a->p[number].p, a->p[number].n);
+    buf_putc(out, '"');
+    return OK;
+}
+
+static enum err join_value(const struct json_member *m, struct attachments *a, struct buf *out,
+                           bool *deeper)
 {
     uint64_t number;
     *deeper = false;
-    if (is_placeholder(m, &number)) {
-        if (number >= count)
-            return ERR_BAD_MESSAGE;
-        buf_putc(out, '"');
-        (void)base64_append(out, binaries[number].p, binaries[number].n);
-        buf_putc(out, '"');
-    } else if (m->kind == JSON_OBJECT || m->kind == JSON_ARRAY) {
+    if (is_placeholder(m, &number))
+        return join_attachment(a, number, out);
+    if (m->kind == JSON_OBJECT || m->kind == JSON_ARRAY) {
         *deeper = true;
     } else {
         buf_str_append(out, m->value);
@@ -181,7 +194,7 @@ static void join_key(struct join_level *l, const struct json_member *m, struct b
     buf_puts(out, "\":");
 }
 
-static enum err join(struct str arg, const struct str *binaries, size_t count, struct buf *out)
+static enum err join(struct str arg, struct attachments *a, struct buf *out)
 {
     struct join_level levels[JOIN_DEPTH];
     size_t depth = 1;
@@ -196,7 +209,7 @@ static enum err join(struct str arg, const struct str *binaries, size_t count, s
             continue;
         }
         join_key(l, &m, out);
-        enum err e = join_value(&m, binaries, count, out, &deeper);
+        enum err e = join_value(&m, a, out, &deeper);
         if (e || (deeper && depth == JOIN_DEPTH))
             return ERR_BAD_MESSAGE;
         if (deeper)
@@ -210,7 +223,10 @@ enum err spaces_join(struct native_decoder *d, struct str arg, const struct str 
 {
     if (!arg.n || arg.p[0] != '{')
         return native_refuse(d, ERR_BAD_MESSAGE, "a message must be an object");
-    enum err e = join(arg, binaries, count, out);
+    struct attachments a = {.p = binaries, .count = count};
+    for (size_t i = 0; i < count; i++)
+        a.unused_bytes += binaries[i].n;
+    enum err e = join(arg, &a, out);
     return e ? native_refuse(d, e, "its binary attachments cannot be put in their places") : OK;
 }
 

@@ -225,14 +225,10 @@ static enum err take_argument(struct spaces_apps *all, const struct sio_event *e
     return err;
 }
 
-static void on_event(void *ctx, struct sio_socket *sio, const struct sio_event *e)
+static void take_event(struct spaces_apps *all, struct spaces_app *s, const struct sio_event *e)
 {
-    struct spaces_apps *all = ctx;
-    struct spaces_app *s = sio_owner(sio);
     struct app_msg m;
     struct str arg;
-    if (s->conn.closing)
-        return;
     enum err err = take_argument(all, e, &arg);
     if (!err)
         err = spaces_decode(&all->hub->decoder, e->name, arg, &all->made, &m);
@@ -246,7 +242,18 @@ static void on_event(void *ctx, struct sio_socket *sio, const struct sio_event *
     else if (s->registered && (!final || keep(s, e, arg, &m)))
         tell_core(s, &m);
     if (e->has_ack_id && !(final && s->registered))
-        sio_ack(sio, e->ack_id, STR(""), NULL, 0);
+        sio_ack(s->sio, e->ack_id, STR(""), NULL, 0);
+}
+
+static void on_event(void *ctx, struct sio_socket *sio, const struct sio_event *e)
+{
+    struct spaces_apps *all = ctx;
+    struct spaces_app *s = sio_owner(sio);
+    if (s->conn.closing)
+        return;
+    take_event(all, s, e);
+    buf_consume(&all->joined, all->joined.len); /* many bytes are not kept for the next event */
+    buf_consume(&all->made, all->made.len);
 }
 
 /* ---- time ---- */

@@ -161,6 +161,19 @@ static void attachments_are_put_in_their_places(void **state)
     buf_release(&b);
 }
 
+static void a_placeholder_that_comes_again_does_not_multiply_its_attachment(void **state)
+{
+    (void)state;
+    const struct str two[] = {{"abc", 3}, {"ab", 2}};
+    struct buf b = BUF_INIT(1000);
+#define FIRST "{\"_placeholder\":true,\"num\":0}"
+    assert_int_equal(spaces_join(&decoder, STR("{\"a\":[" FIRST "," FIRST "]}"), two, 2, &b),
+                     ERR_BAD_MESSAGE);
+    buf_clear(&b);
+    assert_int_equal(spaces_join(&decoder, STR("{\"a\":[" FIRST "]}"), two, 2, &b), OK);
+    buf_release(&b);
+}
+
 static void expect_sent(const struct app_out *m, const char *name, const char *args)
 {
     struct buf b = BUF_INIT(1 << 16);
@@ -237,6 +250,7 @@ int main(void)
         cmocka_unit_test(a_long_failure_is_cut_between_two_characters),
         cmocka_unit_test(progress_and_text_are_those_of_the_native_protocol),
         cmocka_unit_test(attachments_are_put_in_their_places),
+        cmocka_unit_test(a_placeholder_that_comes_again_does_not_multiply_its_attachment),
         cmocka_unit_test(answers_to_register_have_the_old_words),
         cmocka_unit_test(a_request_carries_the_time_they_look_for),
         cmocka_unit_test(a_cancel_is_an_event_and_the_rest_is_not_for_them),
