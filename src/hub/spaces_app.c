@@ -47,6 +47,7 @@ struct spaces_app {
     char *space_name;      /* of its newest `register` */
     bool registered;
     bool may_stay; /* its refusal is no reason to close */
+    bool refused;  /* the log knows */
     struct list kept;
     size_t kept_bytes;
 };
@@ -68,6 +69,14 @@ static void emit(struct spaces_app *s, const struct app_out *m)
         sio_emit(s->sio, str_of(name), buf_str(b), NULL, 0);
     buf_consume(b, b->len);
     buf_clear(b);
+}
+
+/* Who is refused may stay and go on being refused: once is enough for the log. */
+static enum log_level refusal_level(struct spaces_app *s)
+{
+    enum log_level level = s->refused ? LOG_DEBUG : LOG_INFO;
+    s->refused = true;
+    return level;
 }
 
 static void refuse(struct spaces_app *s, struct str message)
@@ -131,8 +140,8 @@ void spaces_app_send(struct conn *c, const struct app_out *m)
     if (m->kind == APP_OUT_REGISTERED)
         on_registered(s);
     else if (m->kind == APP_OUT_REFUSED)
-        log_info("hub", "app %" PRIu64 " from %s was refused: %.*s", c->number, sio_address(s->sio),
-                 STR_ARG(m->message));
+        log_line(refusal_level(s), "hub", "app %" PRIu64 " from %s was refused: %.*s", c->number,
+                 sio_address(s->sio), STR_ARG(m->message));
     s->may_stay = m->kind == APP_OUT_REFUSED && m->code == ERR_BAD_MESSAGE;
     emit(s, m);
 }
@@ -204,7 +213,8 @@ static bool keep(struct spaces_app *s, const struct sio_event *e, struct str arg
 static void on_refused_event(struct spaces_app *s, const struct sio_event *e)
 {
     const struct native_decoder *d = &s->conn.hub->decoder;
-    log_info("hub", "app %" PRIu64 ": event %.*s: %s", s->conn.number, STR_ARG(e->name), d->why);
+    log_line(refusal_level(s), "hub", "app %" PRIu64 ": event %.*s: %s", s->conn.number,
+             STR_ARG(e->name), d->why);
     if (str_eq(e->name, STR("register")))
         refuse(s, str_of(d->why));
     if (e->has_ack_id)

@@ -59,6 +59,19 @@ def test_register_space_name_is_required_stays_connected(r, apps):
     assert app.connects.empty()
 
 
+def test_a_stranger_does_not_fill_the_log(r, apps):
+    """It may stay after `space_name is required`, and say anything again and again."""
+    app = apps()
+    before = len(r.log())
+    for _ in range(100):
+        app.emit("register", {})
+        assert not app.wait("register_response")["success"]
+        app.emit("inference_result", {"no": "lease"})
+    app.emit("register", {})
+    app.wait("register_response")
+    assert r.log()[before:].count("\n") < 10
+
+
 @BOTH
 def test_register_space_not_found_then_41(r, apps, transports):
     app = apps(reconnect=True, transports=transports)
