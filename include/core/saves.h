@@ -39,8 +39,17 @@ struct sure {
 };
 
 #define LOADS_PER_CONN 64
+/* What a person's questions and removals load counts together, beside what each of their sockets
+ * loads: sockets have small numbers, user keys leave the highest bit free. */
+#define QUESTIONS_OF(user_key) ((UINT64_C(1) << 63) | (uint64_t)(user_key))
 
-enum load_for { LOAD_FOR_ACK, LOAD_FOR_SUBSCRIBE, LOAD_FOR_CANCEL, LOAD_FOR_QUERY };
+enum load_for {
+    LOAD_FOR_ACK,
+    LOAD_FOR_SUBSCRIBE,
+    LOAD_FOR_CANCEL,
+    LOAD_FOR_QUERY,
+    LOAD_FOR_REMOVE
+};
 
 struct load {
     uint64_t id;
@@ -49,7 +58,7 @@ struct load {
     struct lease_ref lease;
     int64_t app_space_key;
     struct identity who;
-    struct actor actor; /* of a query */
+    struct actor actor; /* of a query or a removal */
     struct uuid request_id;
     char topic_text[UUID_TEXT_BYTES + 16];
     char ref[REF_BYTES];

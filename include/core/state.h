@@ -307,6 +307,10 @@ void cancel_loaded(struct relay *r, const struct load *l, enum err err,
 void query_loaded(struct relay *r, const struct load *l, enum err err,
                   const struct request_record *rec);
 
+/* remove.c */
+void remove_loaded(struct relay *r, const struct load *l, enum err err,
+                   const struct request_record *rec);
+
 /* ending.c: how a request leaves its app */
 void request_end(struct relay *r, struct request *q, const struct ending *end);
 void request_end_again(struct relay *r, struct request *q);
@@ -455,7 +459,7 @@ void tries_prune(struct relay *r); /* forgets those that no longer matter */
 command_fn command_login_may, command_login_failed, command_register_may, command_session_open,
     command_session_close, command_session_others;
 command_fn command_setting_set;
-command_fn command_request_look;
+command_fn command_request_look, command_request_remove;
 command_fn command_query_spaces, command_query_space, command_query_apps, command_query_stats,
     command_query_records, command_query_request;
 

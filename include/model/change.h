@@ -17,9 +17,11 @@ enum change_kind {
     CHANGE_REQUEST_QUEUED,  /* id, attempt, lost, waived, at_ms, code: back to the queue; text is
                                dropped; the  attempt row is ended */
     CHANGE_REQUEST_TEXT,    /* id, attempt, offset, text: appended at offset */
-    CHANGE_REQUEST_FINAL, /* id, status, attempt, text tail (offset), result, usage, code, message,
-                             at_ms */
-    CHANGE_REQUEST_USAGE, /* id, usage: came after a cancel */
+    CHANGE_REQUEST_FINAL,  /* id, status, attempt, text tail (offset), result, usage, code, message,
+                              at_ms */
+    CHANGE_REQUEST_USAGE,  /* id, usage: came after a cancel */
+    CHANGE_REQUEST_REMOVE, /* id: a finished request goes, with all but its idempotency key; one
+                              that is not there or not finished is left alone */
     CHANGE_USER_PUT, /* user: insert or replace by key; ends_sessions: those of the user go with it,
                         all but that of key (0 = none stays) */
     CHANGE_SESSION_PUT,  /* session: insert or replace by key; the user's last_login_ms too when new

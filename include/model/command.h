@@ -43,22 +43,24 @@ enum command_kind {
     CMD_SESSION_CLOSE,  /* session key in `key`; only the actor's own unless admin */
     CMD_SESSION_OTHERS, /* all of the actor's sessions but `key` */
     CMD_SETTING_SET,    /* setting */
-    CMD_SUBMIT,        /* user_key, id: space, payload, inputs; idempotency_key and payload_hash, or
-                          "". The reply's id is the request's. INPUT_REFUSED: inputs are those that
-                          the space does not take */
-    CMD_CANCEL,        /* user_key, id: request */
-    CMD_REQUEST_LOOK,  /* id: request, user.name: whose; an admin is going to read it. Answered when
-                          that is in the audit log */
-    CMD_QUERY_SPACES,  /* reply: spaces[] */
-    CMD_QUERY_SPACE,   /* id; reply: spaces[1]. NOT_FOUND */
-    CMD_QUERY_APPS,    /* id: space, or nil for all; reply: apps[] */
-    CMD_QUERY_STATS,   /* reply: stats */
-    CMD_QUERY_REQUEST, /* id; reply: request and live, for its person and for admins. NOT_FOUND.
-                          What is no longer in memory is read from the store; too many such
-                          questions of one person at once: RATE_LIMITED. An admin's look goes to the
-                          audit log */
-    CMD_QUERY_RECORDS, /* reply: users[] (without hashes), records[] (spaces), tokens[]; for the
-                          command line */
+    CMD_SUBMIT,       /* user_key, id: space, payload, inputs; idempotency_key and payload_hash, or
+                         "". The reply's id is the request's. INPUT_REFUSED: inputs are those that
+                         the space does not take */
+    CMD_CANCEL,       /* user_key, id: request */
+    CMD_REQUEST_LOOK, /* id: request, user.name: whose; an admin is going to read it. Answered when
+                         that is in the audit log */
+    CMD_REQUEST_REMOVE, /* id: request, finished, the actor's own, or anybody's by an admin, which
+                           goes to the audit log. NOT_FOUND; LOCKED while it is not finished */
+    CMD_QUERY_SPACES,   /* reply: spaces[] */
+    CMD_QUERY_SPACE,    /* id; reply: spaces[1]. NOT_FOUND */
+    CMD_QUERY_APPS,     /* id: space, or nil for all; reply: apps[] */
+    CMD_QUERY_STATS,    /* reply: stats */
+    CMD_QUERY_REQUEST,  /* id; reply: request and live, for its person and for admins. NOT_FOUND.
+                           What is no longer in memory is read from the store; too many such
+                           questions of one person at once: RATE_LIMITED. An admin's look goes to the
+                           audit log */
+    CMD_QUERY_RECORDS,  /* reply: users[] (without hashes), records[] (spaces), tokens[]; for the
+                           command line */
     CMD_QUERY_API_KEYS, /* user.name: whose, or "" for all; reply: api_keys[], the revoked ones not.
                            NOT_FOUND */
     /* the app layer's own, which the core never sees */

@@ -18,6 +18,7 @@ MUST_USE enum err write_request_usage(struct db *db, const struct change *c);
 /* Removes the oldest of the requests that finished before c->at_ms, with all that belongs to them:
  * so many as free about 1 MiB, at least one, at most 50. */
 MUST_USE enum err write_retention(struct db *db, const struct change *c);
+MUST_USE enum err write_request_remove(struct db *db, const struct change *c);
 /* Whether another one would remove something. */
 bool write_retention_left(struct db *db, const struct change *c);
 MUST_USE enum err write_keys_expired(struct db *db, const struct change *c);

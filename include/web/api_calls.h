@@ -16,7 +16,7 @@ page_handler api_apps, api_app_drain, api_app_kick;
 /* api_requests.c */
 page_handler api_requests;
 /* api_request.c */
-page_handler api_request, api_request_cancel;
+page_handler api_request, api_request_cancel, api_request_remove;
 /* api_users.c */
 page_handler api_users, api_user, api_user_add, api_user_edit;
 /* api_settings.c */

@@ -67,6 +67,7 @@ static const struct {
     [CMD_SUBMIT] = {submit_command, false},
     [CMD_CANCEL] = {cancel_command, false},
     [CMD_REQUEST_LOOK] = {command_request_look, true},
+    [CMD_REQUEST_REMOVE] = {command_request_remove, false},
     [CMD_QUERY_SPACES] = {command_query_spaces, false},
     [CMD_QUERY_SPACE] = {command_query_space, false},
     [CMD_QUERY_APPS] = {command_query_apps, true},

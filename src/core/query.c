@@ -2,9 +2,6 @@
 #include "core/state.h"
 
 #define RETRY_MS 1000
-/* What a person's questions load counts together, beside what each of their sockets loads: sockets
- * have small numbers, user keys leave the highest bit free. */
-#define QUESTIONS_OF(user_key) ((UINT64_C(1) << 63) | (uint64_t)(user_key))
 
 static bool theirs(struct relay *r, const struct actor *who, const struct request_record *rec)
 {

@@ -148,10 +148,9 @@ void loads_answered(struct relay *r, const struct event *e)
 {
     static void (*const handlers[])(struct relay *, const struct load *, enum err,
                                     const struct request_record *) = {
-        [LOAD_FOR_ACK] = frame_loaded,
-        [LOAD_FOR_SUBSCRIBE] = watch_loaded,
-        [LOAD_FOR_CANCEL] = cancel_loaded,
-        [LOAD_FOR_QUERY] = query_loaded,
+        [LOAD_FOR_ACK] = frame_loaded,     [LOAD_FOR_SUBSCRIBE] = watch_loaded,
+        [LOAD_FOR_CANCEL] = cancel_loaded, [LOAD_FOR_QUERY] = query_loaded,
+        [LOAD_FOR_REMOVE] = remove_loaded,
     };
     struct load *l;
     HASH_FIND(hh, r->loads, &e->load_id, sizeof e->load_id, l);

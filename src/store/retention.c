@@ -1,4 +1,4 @@
-/* The removal of finished requests, in steps that hold nobody up. */
+/* The removal of finished requests: of one, and of the oldest in steps that hold nobody up. */
 #include "store/listing.h"
 #include "store/write_request.h"
 
@@ -18,23 +18,36 @@ static enum err find_expired(struct db *db, int64_t before_ms, int64_t *key)
     return query_end(q);
 }
 
+static enum err run_for(struct db *db, const char *statement, int64_t key)
+{
+    struct query *q = db_query(db, statement);
+    bind_i64(q, key);
+    return query_run(q);
+}
+
+/* All but its idempotency key. */
 static enum err remove_request(struct db *db, int64_t key)
 {
     static const char *const statements[] = {
-        "DELETE FROM chunk WHERE request_key = ?1",
-        "DELETE FROM attempt WHERE request_key = ?1",
-        "DELETE FROM payload WHERE key = ?1",
-        "DELETE FROM result WHERE key = ?1",
+        "DELETE FROM chunk WHERE request_key = ?1", "DELETE FROM attempt WHERE request_key = ?1",
+        "DELETE FROM payload WHERE key = ?1",       "DELETE FROM result WHERE key = ?1",
         "DELETE FROM request WHERE key = ?1",
-        "DELETE FROM idempotency WHERE request_key = ?1",
     };
     enum err e = listing_remove(db, key);
-    for (size_t i = 0; !e && i < sizeof statements / sizeof statements[0]; i++) {
-        struct query *q = db_query(db, statements[i]);
-        bind_i64(q, key);
-        e = query_run(q);
-    }
+    for (size_t i = 0; !e && i < sizeof statements / sizeof statements[0]; i++)
+        e = run_for(db, statements[i], key);
     return e;
+}
+
+enum err write_request_remove(struct db *db, const struct change *c)
+{
+    struct query *q =
+        db_query(db, "SELECT key FROM request WHERE key = ?1 AND id = ?2 AND finished_ms > 0");
+    bind_i64(q, uuid_key(c->id));
+    bind_uuid(q, c->id);
+    int64_t key = query_row(q) ? column_i64(q) : 0;
+    enum err e = query_end(q);
+    return e || !key ? e : remove_request(db, key);
 }
 
 static enum err count_free_pages(struct db *db, int64_t *pages)
@@ -54,6 +67,8 @@ enum err write_retention(struct db *db, const struct change *c)
         if (e || !key)
             break;
         e = remove_request(db, key);
+        if (!e)
+            e = run_for(db, "DELETE FROM idempotency WHERE request_key = ?1", key);
         if (!e)
             e = count_free_pages(db, &pages);
     }

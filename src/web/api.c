@@ -24,7 +24,7 @@ static const struct route {
     {API_ROOT "/apps/{connection_id}/drain", ALL, .post = api_app_drain},
     {API_ROOT "/apps/{connection_id}/kick", ALL, .post = api_app_kick},
     {API_ROOT "/requests", NONE, .get = api_requests, .in_hub = HUB_POST},
-    {API_ROOT "/requests/{id}", NONE, .get = api_request},
+    {API_ROOT "/requests/{id}", NONE, .get = api_request, .delete = api_request_remove},
     {API_ROOT "/requests/{id}/events", NONE, .in_hub = HUB_GET},
     {API_ROOT "/requests/{id}/cancel", NONE, .post = api_request_cancel},
     {API_ROOT "/users", ALL, .get = api_users, .post = api_user_add},

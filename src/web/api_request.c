@@ -1,4 +1,4 @@
-/* One request: as it stands, and cancelled. */
+/* One request: as it stands, cancelled, removed. */
 #include "codec/native.h"
 #include "web/api_calls.h"
 #include "web/api_views.h"
@@ -147,6 +147,25 @@ void api_request_cancel(struct page_request *p)
         show(p);
     else if (e == ERR_NOT_FOUND || e == ERR_ALREADY_FINAL)
         api_fail(p, ERR_ALREADY_FINAL, STR(""), 0);
+    else
+        api_fail(p, e, str_of(reply.message), reply.retry_after_ms);
+    reply_release(&reply);
+}
+
+/* The core judges: only it knows that nothing more comes about a request. */
+void api_request_remove(struct page_request *p)
+{
+    struct uuid id;
+    struct reply reply;
+    if (page_id(p, "id", &id)) {
+        fail(p, ERR_NOT_FOUND);
+        return;
+    }
+    enum err e = page_ask(p, about(p, CMD_REQUEST_REMOVE, id), PAGE_SAVE_MS, &reply);
+    if (!e)
+        api_done(p);
+    else if (e == ERR_LOCKED)
+        api_problem(p, 409, ERR_INPUT_REFUSED, str_of(reply.message), 0);
     else
         api_fail(p, e, str_of(reply.message), reply.retry_after_ms);
     reply_release(&reply);

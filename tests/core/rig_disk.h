@@ -129,11 +129,23 @@ static inline void disk_final(struct disk_request *q, const struct change *c)
     disk_text(q, c->offset, c->text);
 }
 
+static inline void disk_remove_request(struct disk *d, struct disk_request *q)
+{
+    assert_true(request_status_final(q->rec.status));
+    request_record_release(&q->rec);
+    buf_release(&q->text);
+    *q = d->requests[--d->request_count];
+}
+
 static inline void disk_apply_request(struct disk *d, const struct change *c)
 {
     struct disk_request *q = disk_request(d, c->id);
+    if (!q && c->kind == CHANGE_REQUEST_REMOVE)
+        return;
     assert_non_null(q);
-    if (c->kind == CHANGE_REQUEST_ATTEMPT) {
+    if (c->kind == CHANGE_REQUEST_REMOVE) {
+        disk_remove_request(d, q);
+    } else if (c->kind == CHANGE_REQUEST_ATTEMPT) {
         disk_attempt(q, c);
     } else if (c->kind == CHANGE_REQUEST_QUEUED) {
         assert_int_equal(q->rec.status, REQUEST_PROCESSING);

@@ -258,6 +258,7 @@ static inline const char *print_change_name(enum change_kind kind)
         [CHANGE_REQUEST_TEXT] = "text",
         [CHANGE_REQUEST_FINAL] = "final",
         [CHANGE_REQUEST_USAGE] = "usage",
+        [CHANGE_REQUEST_REMOVE] = "remove",
         [CHANGE_USER_PUT] = "user",
         [CHANGE_SESSION_PUT] = "session",
         [CHANGE_SESSION_SEEN] = "seen",

@@ -517,6 +517,66 @@ static void retention_removes_what_finished_before(void **state)
     assert_int_equal(count_requests(b), 2);
 }
 
+/* A row of another table whose request is gone. */
+static int64_t orphans(struct bench *b)
+{
+    static const char sql[] =
+        "SELECT (SELECT count(*) FROM chunk WHERE request_key NOT IN (SELECT key FROM request))"
+        " + (SELECT count(*) FROM attempt WHERE request_key NOT IN (SELECT key FROM request))"
+        " + (SELECT count(*) FROM payload WHERE key NOT IN (SELECT key FROM request))"
+        " + (SELECT count(*) FROM result WHERE key NOT IN (SELECT key FROM request))"
+        " + (SELECT count(*) FROM idempotency WHERE request_key NOT IN (SELECT key FROM request))"
+        " + (SELECT count(*) FROM person_request WHERE request_key NOT IN"
+        " (SELECT key FROM request))";
+    struct db *db = NULL;
+    struct buf why = BUF_INIT(1000);
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", b->dir, STORE_FILE);
+    assert_int_equal(db_open(&db, path, DB_READER, &why), OK);
+    struct query *q = db_query(db, sql);
+    int64_t count = query_row(q) ? column_i64(q) : -1;
+    assert_int_equal(query_end(q), OK);
+    db_close(db);
+    buf_release(&why);
+    return count;
+}
+
+static void remove_request(struct bench *b, struct uuid id)
+{
+    struct change *c = change_new(CHANGE_REQUEST_REMOVE);
+    c->id = id;
+    bench_save(b, c);
+}
+
+static void a_finished_request_is_removed_and_no_other(void **state)
+{
+    struct bench *b = *state;
+    struct uuid done = bench_id(b), other = bench_id(b), open = bench_id(b);
+    const struct uuid ids[] = {done, other, open};
+    for (size_t i = 0; i < 3; i++) {
+        bench_save(b, change_of_request(ids[i], 1, 1, "{}"));
+        bench_save(b, change_of_attempt(ids[i], 1, T0 + 1));
+        bench_save(b, change_of_text(ids[i], 0, "text"));
+    }
+    bench_save(b, change_of_final(done, REQUEST_COMPLETED, T0 + 1000));
+    bench_save(b, change_of_final(other, REQUEST_FAILED, T0 + 1000));
+    remove_request(b, open); /* is left alone, and */
+    remove_request(b, bench_id(b));
+    assert_int_equal(count_requests(b), 3);
+    remove_request(b, done);
+    remove_request(b, done);
+    assert_int_equal(count_requests(b), 2);
+
+    struct request_record r;
+    char name[SPACE_NAME_BYTES];
+    assert_int_equal(reader_request(bench_reader(b), done, &r, name), ERR_NOT_FOUND);
+    assert_int_equal(read_attempts(b, done).count, 0);
+    assert_int_equal(orphans(b), 0);
+    r = read_request(b, other);
+    assert_bytes_equal(r.text, "text");
+    request_record_release(&r);
+}
+
 static struct change *change_of_finished_request(struct bench *b, size_t result_bytes)
 {
     struct buf json = BUF_INIT(result_bytes + 16);
@@ -579,30 +639,6 @@ static void retention_says_when_there_is_more_to_remove(void **state)
     }
     bench_close(b);
     answers_free(a);
-}
-
-/* A row of another table whose request is gone. */
-static int64_t orphans(struct bench *b)
-{
-    static const char sql[] =
-        "SELECT (SELECT count(*) FROM chunk WHERE request_key NOT IN (SELECT key FROM request))"
-        " + (SELECT count(*) FROM attempt WHERE request_key NOT IN (SELECT key FROM request))"
-        " + (SELECT count(*) FROM payload WHERE key NOT IN (SELECT key FROM request))"
-        " + (SELECT count(*) FROM result WHERE key NOT IN (SELECT key FROM request))"
-        " + (SELECT count(*) FROM idempotency WHERE request_key NOT IN (SELECT key FROM request))"
-        " + (SELECT count(*) FROM person_request WHERE request_key NOT IN"
-        " (SELECT key FROM request))";
-    struct db *db = NULL;
-    struct buf why = BUF_INIT(1000);
-    char path[200];
-    snprintf(path, sizeof path, "%s/%s", b->dir, STORE_FILE);
-    assert_int_equal(db_open(&db, path, DB_READER, &why), OK);
-    struct query *q = db_query(db, sql);
-    int64_t count = query_row(q) ? column_i64(q) : -1;
-    assert_int_equal(query_end(q), OK);
-    db_close(db);
-    buf_release(&why);
-    return count;
 }
 
 /* With rows in all tables: parts that do not fit the request's own row, and two attempts. */
@@ -675,6 +711,7 @@ int main(void)
         BENCH_TEST(cancelling_is_stored_as_cancelled_and_takes_late_usage),
         BENCH_TEST(changes_of_unknown_requests_fail),
         BENCH_TEST(unfinished_requests_load_in_the_order_of_their_keys),
+        BENCH_TEST(a_finished_request_is_removed_and_no_other),
         BENCH_TEST(retention_removes_what_finished_before),
         BENCH_TEST(retention_goes_in_small_steps),
         BENCH_TEST(retention_takes_few_large_requests_in_a_step),
