@@ -9,7 +9,7 @@ struct page_request;
 typedef void page_handler(struct page_request *p);
 
 /* static_files.c */
-page_handler page_static;
+page_handler page_static, page_openapi;
 /* setup.c */
 page_handler page_setup, page_setup_post;
 /* While there is no admin every page but the set-up and what it needs is one that says so: true

@@ -59,6 +59,7 @@ static const struct route {
 
     {"/docs", ANYONE, page_docs, NULL},
     {"/docs/{page}", ANYONE, page_docs, NULL},
+    {"/openapi.json", ANYONE, page_openapi, NULL},
     {"/static/{file...}", ANYONE, page_static, NULL},
 };
 

@@ -44,29 +44,42 @@ static bool none_match(const struct page_request *p, const char *etag)
     return false;
 }
 
-static void send_embedded(struct page_request *p, const struct asset *a)
+static void send_embedded(struct page_request *p, const struct asset *a, const char *type)
 {
     page_header(p, "ETag", "%s", a->etag);
     page_header(p, "Cache-Control", "no-cache");
     bool same = none_match(p, a->etag);
-    page_reply(p, same ? 304 : 200, type_of(str_of(a->path)), a->content);
+    page_reply(p, same ? 304 : 200, type, a->content);
+}
+
+static void send_file(struct page_request *p, const char *path, const char *type)
+{
+    struct buf storage = {0};
+    struct str text;
+    const struct asset *a = p->web->assets_dir ? NULL : assets_get(str_of(path));
+    if (a) {
+        send_embedded(p, a, type);
+    } else if (asset_text(p->web, path, &storage, &text)) {
+        page_header(p, "Cache-Control", "no-store");
+        page_reply(p, 200, type, text);
+    } else {
+        page_error(p, 404, "not_found");
+    }
+    buf_release(&storage);
 }
 
 void page_static(struct page_request *p)
 {
     const char *name = path_arg(&p->args, "file");
     char path[PATH_ARG_BYTES + 8];
-    struct buf storage = {0};
-    struct str text;
     (void)snprintf(path, sizeof path, "static/%s", name);
-    const struct asset *a = p->web->assets_dir ? NULL : assets_get(str_of(path));
-    if (!path_is_asset(str_of(name)) || (!a && !asset_text(p->web, path, &storage, &text))) {
+    if (path_is_asset(str_of(name)))
+        send_file(p, path, type_of(str_of(path)));
+    else
         page_error(p, 404, "not_found");
-    } else if (a) {
-        send_embedded(p, a);
-    } else {
-        page_header(p, "Cache-Control", "no-store");
-        page_reply(p, 200, type_of(str_of(path)), text);
-    }
-    buf_release(&storage);
+}
+
+void page_openapi(struct page_request *p)
+{
+    send_file(p, "static/openapi.json", "application/json");
 }

@@ -4,6 +4,7 @@ import json
 
 import requests
 
+import openapi
 from relay import PATIENCE
 
 names = itertools.count(1)
@@ -19,7 +20,7 @@ class Caller:
         self.http.trust_env = False
 
     def call(self, method, path, body=None, headers=None, raw=None, **options):
-        """body: what becomes JSON; raw: bytes as they are. Paths begin after /api/v1."""
+        """body: what becomes JSON; raw: bytes as they are. Paths begin after /api/v1, or with /v1/."""
         headers = dict(headers or {})
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
@@ -27,8 +28,11 @@ class Caller:
             raw = json.dumps(body).encode()
         if raw is not None:
             headers.setdefault("Content-Type", "application/json")
-        return self.http.request(method, self.relay.url + ROOT + path, data=raw, headers=headers, timeout=PATIENCE,
-                                 allow_redirects=False, **options)
+        path = path if path.startswith("/v1/") else ROOT + path
+        answer = self.http.request(method, self.relay.url + path, data=raw, headers=headers, timeout=PATIENCE,
+                                   allow_redirects=False, **options)
+        openapi.check(method, path, answer)
+        return answer
 
     def get(self, path, **options):
         return self.call("GET", path, **options)

@@ -1,0 +1,150 @@
+"""/api/v1: users and settings, for admins."""
+import json
+
+import pytest
+
+from api_fixture import Caller, admin_of, caller, problem
+from relay import PASSWORD, relay_fixture
+
+server, r = relay_fixture("server")
+
+
+@pytest.fixture
+def root(r):
+    return admin_of(r)
+
+
+def newest(r, action):
+    row = json.loads(r.admin.get(f"/admin/audit.jsonl?action={action}").text.splitlines()[0])
+    return row["actor"], row["subject"], row["detail"]
+
+
+# ---- users ----
+
+def test_a_person_is_made_and_looked_at(r, root):
+    answer = root.post("/users", {"name": "Eve_1", "password": PASSWORD})
+    assert answer.status_code == 201 and answer.headers["Location"] == "/api/v1/users/Eve_1"
+    made = answer.json()
+    assert set(made) == {"name", "role", "disabled", "created_at", "last_login_at"}
+    assert (made["name"], made["role"], made["disabled"], made["last_login_at"]) == ("Eve_1", "user", False, None)
+    assert root.good("GET", "/users/eve_1") == made and made in root.good("GET", "/users")["users"]
+    assert newest(r, "user.add")[:2] == ("root", "Eve_1")
+    assert r.stranger("Eve_1").login()
+    assert root.good("GET", "/users/Eve_1")["last_login_at"]
+    assert "hash" not in root.get("/users").text
+    problem(root.post("/users", {"name": "EVE_1", "password": PASSWORD}), 409, "input_refused", "taken")
+
+
+@pytest.mark.parametrize("member, value", [("name", ""), ("name", "a b"), ("name", "é"), ("name", "x" * 33), ("name", 1),
+                                           ("password", "short"), ("password", "x" * 1025), ("password", 12345678),
+                                           ("role", "king"), ("role", True)])
+def test_the_member_that_is_wrong_is_named(r, root, member, value):
+    problem(root.post("/users", {"name": "fine", "password": PASSWORD, member: value}), 400, "bad_message",
+            member + " must be ")
+    problem(root.get("/users/fine"), 404, "not_found")
+
+
+def test_name_and_password_are_needed(root):
+    problem(root.post("/users", {"password": PASSWORD}), 400, "bad_message", "name must be ")
+    problem(root.post("/users", {"name": "fine"}), 400, "bad_message", "password must be ")
+
+
+def test_a_role_is_given_and_taken(r, root):
+    r.person("ida")
+    assert root.good("PATCH", "/users/ida", {"role": "admin"})["role"] == "admin"
+    assert admin_like(r, "ida").good("GET", "/users")
+    assert newest(r, "user.role")[:2] == ("root", "ida")
+    assert root.good("PATCH", "/users/IDA", {"role": "user"})["role"] == "user"
+    problem(Caller(r, http=r.people["ida"].http).get("/users"), 403, "forbidden", "Only admins")
+
+
+def admin_like(r, name):
+    return Caller(r, http=r.people[name].http)
+
+
+def test_who_is_disabled_is_out_at_once(r, root):
+    person = r.person("dan")
+    key = caller(r, person)
+    assert root.good("PATCH", "/users/dan", {"disabled": True})["disabled"] is True
+    problem(key.get("/me"), 401, "unauthorized")
+    problem(Caller(r, http=person.http).get("/me"), 401, "unauthorized")
+    assert root.good("PATCH", "/users/dan", {"disabled": False})["disabled"] is False
+    assert r.stranger("dan").login()
+
+
+def test_a_password_is_changed_and_logs_out(r, root):
+    person = r.person("pat")
+    assert root.good("PATCH", "/users/pat", {"password": "another horse"})["name"] == "pat"
+    problem(Caller(r, http=person.http).get("/me"), 401, "unauthorized")
+    assert r.stranger("pat").try_login("another horse").status_code == 302
+    assert r.stranger("pat").try_login(PASSWORD).status_code == 200
+    problem(root.patch("/users/pat", {"password": "short"}), 400, "bad_message", "password must be ")
+
+
+def test_nothing_is_done_of_a_change_that_is_wrong_in_part(r, root):
+    r.person("tim")
+    before = root.good("GET", "/users/tim")
+    problem(root.patch("/users/tim", {"role": "admin", "disabled": 1}), 400, "bad_message", "disabled must be ")
+    assert root.good("GET", "/users/tim") == before
+    assert root.good("PATCH", "/users/tim", {}) == before
+
+
+def test_the_last_admin_stays(r, root):
+    for change in ({"role": "user"}, {"disabled": True}):
+        problem(root.patch("/users/root", change), 403, "forbidden", "last admin")
+    me = root.good("GET", "/users/root")
+    assert (me["role"], me["disabled"]) == ("admin", False)
+
+
+def test_an_admin_s_own_log_in_outlives_their_new_password(r):
+    person = r.person("adm", admin=True)
+    mine = Caller(r, http=person.http)
+    mine.good("PATCH", "/users/adm", {"password": "another horse"})
+    assert mine.good("GET", "/me")["name"] == "adm"
+    mine.good("PATCH", "/users/adm", {"role": "user"})
+
+
+@pytest.mark.parametrize("name", ["nobody_here", "%C3%A9", "x" * 40])
+def test_who_is_not_there(root, name):
+    problem(root.get(f"/users/{name}"), 404, "not_found", "no such user")
+    problem(root.patch(f"/users/{name}", {"role": "user"}), 404, "not_found", "no such user")
+
+
+# ---- settings ----
+
+def test_settings_are_shown_and_changed(r, root):
+    before = root.good("GET", "/settings")
+    assert before["registration"] is False and before["limits"]["max_attempts"] == 2
+    changed = root.good("PATCH", "/settings", {"registration": True, "limits": {"max_attempts": 3, "retention_days": 30}})
+    assert changed["registration"] is True
+    assert changed["limits"] == {**before["limits"], "max_attempts": 3, "retention_days": 30}
+    assert root.good("GET", "/settings") == changed
+    assert r.stranger().get("/register").status_code == 200
+    assert newest(r, "setting.set") == ("root", "limit.retention_days", "30")
+    assert root.good("PATCH", "/settings", before) == before
+
+
+@pytest.mark.parametrize("body, words", [
+    ({"registration": 1}, "registration must be true or false"), ({"limits": []}, "limits must be an object"),
+    ({"limits": {"no_such": 1}}, "limits.no_such must be"), ({"limits": {"x" * 1000: 1}}, "limits.xxx"),
+    ({"limits": {"max_attempts": 0}}, "limits.max_attempts must be a whole number from 1 to 100"),
+    ({"limits": {"max_attempts": "3"}}, "limits.max_attempts must be"),
+    ({"limits": {"max_attempts": 3.5}}, "limits.max_attempts must be"),
+    ({"limits": {"max_attempts": -1}}, "limits.max_attempts must be"),
+    ({"registration": True, "limits": {"retention_days": None}}, "limits.retention_days must be"),
+])
+def test_the_setting_that_is_wrong_is_named(root, body, words):
+    before = root.good("GET", "/settings")
+    problem(root.patch("/settings", body), 400, "bad_message", words)
+    assert root.good("GET", "/settings") == before
+
+
+# ---- who may not ----
+
+@pytest.mark.parametrize("method, path", [("GET", "/users"), ("POST", "/users"), ("GET", "/users/ann"),
+                                          ("PATCH", "/users/ann"), ("GET", "/settings"), ("PATCH", "/settings")])
+def test_only_admins(r, method, path):
+    problem(caller(r, r.ann).call(method, path), 403, "forbidden", "scope admin")
+    problem(caller(r, r.admin, "read", "submit").call(method, path), 403, "forbidden", "scope admin")
+    problem(Caller(r, http=r.ann.http).call(method, path, {}), 403, "forbidden", "Only admins")
+    problem(Caller(r).call(method, path), 401, "unauthorized")
