@@ -10,7 +10,7 @@ const build = resolve(root, process.env.SPACERELAY_BUILD ?? 'build');
 const PATIENCE_MS = 20000;
 
 /** A child process whose output can be waited for. */
-class Program {
+export class Program {
     constructor(name, args, env = {}) {
         this.name = name;
         this.output = '';

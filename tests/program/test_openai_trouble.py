@@ -281,3 +281,46 @@ def in_time(key, space):
     reply = key.post(CHAT, chat(space, stream=True), stream=True)
     reply.close()
     return reply.status_code == 200
+
+
+def test_hundreds_of_streams_hold_no_thread_and_leave_nothing_behind():
+    with running_relay(limits={"unfinished_per_person": 1000, "requests_per_minute": 0}) as r:
+        space, key = r.space(), Key(r)
+        app = space.app(concurrency=400)
+        open_now = lambda what: len(os.listdir(f"/proc/{r.process.pid}/{what}"))
+        r.ann.get("/")
+        threads, files = open_now("task"), open_now("fd")
+        streams = [raw_call(r, key, chat(space, stream=True)) for _ in range(400)]
+        work = [app.take() for _ in streams]
+        for s in streams:
+            assert s.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        assert open_now("task") == threads
+        for _ in range(20):
+            assert r.ann.get("/").status_code == 200
+        for request in work:
+            app.delta(request, "word")
+        for s in streams[:200]:
+            got = b""
+            while b"word" not in got:
+                got += s.recv(65536)
+        for s in streams:
+            s.close()
+        for request in work:
+            app.cancelled(request)
+        until(lambda: r.ann.get("/") and open_now("fd") <= files)
+
+
+def test_one_who_reads_nothing_is_dropped_and_cancelled():
+    with running_relay(limits={"client_unsent_bytes": 100000, "requests_per_minute": 0}) as r:
+        space, key = r.space(), Key(r)
+        app = space.app(concurrency=2)
+        silent = raw_call(r, key, chat(space, stream=True))
+        request = app.take()
+        end = in_thread(lambda: app.cancelled(request))
+        for _ in range(400):  # more than the kernels hold, in parts that the relay keeps
+            app.delta(request, "x" * 10000)
+        assert end()["request_id"] == request["request_id"]
+        other = in_thread(lambda: key.post(CHAT, chat(space)))
+        app.result(app.take(), {"text_output": "fine"})
+        assert other().status_code == 200
+        silent.close()
