@@ -17,8 +17,8 @@
 MUST_USE enum err spaces_decode(struct native_decoder *d, struct str name, struct str arg,
                                 struct buf *made, struct app_msg *out);
 /* The argument again (valid JSON), with each binary attachment in its place as a base64 string.
- * ERR_BAD_MESSAGE: a placeholder names none, or they name more bytes than there are (each is for one
- * place); ERR_TOO_LARGE, ERR_MEMORY: out is full. d->why is set. */
+ * ERR_BAD_MESSAGE: a placeholder names none, or they name more bytes than there are (each is for
+ * one place); ERR_TOO_LARGE, ERR_MEMORY: out is full. d->why is set. */
 MUST_USE enum err spaces_join(struct native_decoder *d, struct str arg, const struct str *binaries,
                               size_t count, struct buf *out);
 
