@@ -6,6 +6,7 @@
 #define CLOSE_REFUSED      4500
 #define CLOSE_TAKEN        4003
 #define CLOSE_REPLACED     4009
+#define NO_TOKEN           0 /* of an app that was let in without one */
 #define TOKEN_USED_SAVE_MS INT64_C(3600000)
 
 static void refuse(struct relay *r, uint64_t conn, enum err code, struct str message)
@@ -67,10 +68,10 @@ static void note_use(struct relay *r, struct token *t)
 }
 
 /* The older connection of the same app process is replaced at once; its requests wait to be
- * resumed. */
+ * resumed. Without a token anybody could say that they are the same. */
 static void replace_older(struct relay *r, struct space *s, int64_t token_key, struct str instance)
 {
-    if (!instance.n)
+    if (!instance.n || token_key == NO_TOKEN)
         return;
     LIST_EACH (&s->apps, it) {
         struct app_conn *a = CONTAINER_OF(it, struct app_conn, link);
@@ -112,10 +113,12 @@ static struct app_conn *app_new(struct relay *r, const struct event *e, struct s
 
 /* ---- resuming ---- */
 
-/* A lease from before the relay's start may be taken up by any app of the space: whose it was is
- * not stored. */
+/* A lease from before the relay's start may be taken up by any app of the space that has a token:
+ * whose it was is not stored. */
 static bool same_app(const struct request *q, const struct app_conn *a)
 {
+    if (a->token_key == NO_TOKEN)
+        return false; /* it proves nothing */
     return q->restored ||
            (q->lease_token == a->token_key && !strcmp(q->lease_instance, a->instance));
 }
@@ -200,7 +203,7 @@ void app_register(struct relay *r, const struct event *e)
         refuse(r, e->conn, ERR_UNAUTHORIZED, why);
         return;
     }
-    int64_t token_key = t ? t->key : 0;
+    int64_t token_key = t ? t->key : NO_TOKEN;
     replace_older(r, s, token_key, reg->instance);
     if (s->app_count >= s->rec.max_apps) {
         refuse(r, e->conn, ERR_SPACE_TAKEN, STR("Space already has a connected app"));

@@ -227,6 +227,22 @@ def test_an_app_that_reconnects_gets_its_request_again(r, apps):
     assert tab.outcome(request_id)["status"] == "completed"
 
 
+def test_an_app_without_a_token_takes_over_nothing(r, apps):
+    """Anybody can say `instance` and `resume`."""
+    space, app, tab = old_space(r), apps(), r.ann.tab()
+    assert app.register(space.name, instance="one")["success"]
+    request_id = tab.submit(space)
+    app.take()
+    other = apps()
+    assert other.register(space.name, instance="one")["message"] == "Space already has a connected app"
+    app.close()
+    other = apps()
+    lease = {"request_id": request_id, "attempt": 1}
+    assert other.register(space.name, instance="one", resume=[lease])["success"]
+    request = other.take()
+    assert (request["request_id"], request["attempt"]) == (request_id, 2)
+
+
 @BOTH
 def test_a_restarted_relay_is_found_again_and_nothing_is_lost(r, apps, transports):
     space = old_space(r)
