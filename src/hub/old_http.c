@@ -167,14 +167,10 @@ void old_status(struct hub *h, struct exchange *x)
 {
     struct asker a = asker_of(h, x);
     struct uuid id;
-    if (!a.known) {
-        refuse(x, a.language, ERR_UNAUTHORIZED);
-        return;
-    }
     enum err e = read_request_id(x, &id);
     if (e == ERR_BAD_MESSAGE) {
         reply_error(x, 400, 0, STR("{\"error\":\"Missing request_id\"}"));
-    } else if (e) {
+    } else if (e || !a.known) { /* who has not logged in is nobody's owner */
         reply_error(x, 404, 0, STR("{\"error\":\"Request not found\"}"));
     } else {
         struct command c = command_of(CMD_QUERY_REQUEST, &a.who, x, id);

@@ -13,7 +13,7 @@ static const struct route {
 } routes[] = {
     {"/", USER, page_spaces, NULL},
     {"/spaces/{name}", USER, page_space, NULL},
-    {"/ai_project/{id}", USER, page_space, NULL},
+    {"/ai_project/{id}", ANYONE, page_space, NULL},
     {"/requests", USER, page_requests, NULL},
     {"/requests/{id}", USER, page_request, NULL},
     {"/requests/{id}/cancel", USER, NULL, page_request_cancel},

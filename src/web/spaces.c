@@ -88,12 +88,15 @@ static void show_space(struct page_request *p, const struct space_record *s)
     page_render(p, 200, "space", view);
 }
 
+/* Old scripts ask for a space that is gone without a log-in, too, and expect a 404. */
 void page_space(struct page_request *p)
 {
     struct space_record space;
     enum err e = space_of_path(p, &space);
     if (e == ERR_NOT_FOUND)
         page_error(p, 404, "space_not_found");
+    else if (!p->logged_in)
+        page_redirect_login(p);
     else if (e)
         page_fail(p, e);
     else

@@ -206,8 +206,9 @@ static void a_status_is_read_from_the_core(void **state)
 static void a_status_that_is_not_to_be_had(void **state)
 {
     struct fixture *f = *state;
-    nothing_is_asked_of_the_core_for(f, STATUS "?request_id=" ID TAIL, "", 401,
-                                     "{\"error\":\"未登录\"}");
+    nothing_is_asked_of_the_core_for(f, STATUS "?request_id=" ID TAIL, "", 404,
+                                     "{\"error\":\"Request not found\"}");
+    nothing_is_asked_of_the_core_for(f, STATUS TAIL, "", 400, "{\"error\":\"Missing request_id\"}");
     nothing_is_asked_of_the_core_for(f, STATUS TAIL LOGIN, "", 400,
                                      "{\"error\":\"Missing request_id\"}");
     nothing_is_asked_of_the_core_for(f, STATUS "?request_id=" TAIL LOGIN, "", 400,

@@ -259,6 +259,8 @@ def test_get_ai_project_unknown_404(r, user, headers):
     for wrong in (NOBODY, "nonsense"):
         answer = user.get(f"/ai_project/{wrong}")
         assert answer.status_code == 404 and "AI Project not found" in answer.text
+        answer = Script(r, headers).get(f"/ai_project/{wrong}")
+        assert answer.status_code == 404 and "AI Project not found" in answer.text
 
 
 @pytest.mark.parametrize("boxes", ["prompt", "audio", "prompt audio", "prompt video", "prompt audio video file_upload"])
@@ -425,7 +427,7 @@ def test_get_websockets_status_400_missing_and_404_not_found(r, user):
     assert error(user.get("/websockets/status")) == (400, {"error": "Missing request_id"})
     for wrong in (NOBODY, "nonsense", str(uuid.uuid4())):
         assert error(user.status(wrong)) == (404, {"error": "Request not found"})
-    assert error(Script(r).status(NOBODY)) == (401, {"error": "未登录"})
+    assert error(Script(r).get("/websockets/status")) == (400, {"error": "Missing request_id"})
 
 
 def test_get_websockets_status_only_to_the_owner_and_admins(r, admin, user):
@@ -435,7 +437,8 @@ def test_get_websockets_status_only_to_the_owner_and_admins(r, admin, user):
     request_id = user.accepted(space_id, prompt="mine")
     request = app.take()
     for _ in ("while it is in memory", "when it is finished"):
-        assert error(other.status(request_id)) == (404, {"error": "Request not found"})
+        for nobody in (other, Script(r)):
+            assert error(nobody.status(request_id)) == (404, {"error": "Request not found"})
         assert admin.status(request_id).json()["request_id"] == request_id
         assert user.status(request_id).json()["request_id"] == request_id
         app.result(request)
