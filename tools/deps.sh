@@ -4,7 +4,7 @@
 set -eu
 
 run="gcc libc6-dev make libcivetweb-dev libevent-dev libsqlite3-dev libjansson-dev libsodium-dev libssl-dev uthash-dev libcurl4-openssl-dev"
-test="$run libcmocka-dev python3 python3-pytest python3-websockets python3-requests python3-socketio python3-websocket python3-jsonschema python3-pytest-xdist openssl@openssl nodejs@node npm@npm chromium@chromium
+test="$run libcmocka-dev python3 python3-pytest python3-websockets python3-requests python3-socketio python3-websocket python3-jsonschema python3-pytest-xdist openssl@openssl curl@curl nodejs@node npm@npm chromium@chromium
       fonts-dejavu-core"
 check="$run python3 python3-pytest clang@clang libclang-rt-14-dev clang-format@clang-format"
 

@@ -1,4 +1,5 @@
 """What the README says is true: its example runs, its table of limits is the code's."""
+import json
 import os
 import pathlib
 import re
@@ -63,6 +64,30 @@ def test_the_script_of_those_who_come_from_flask_runs():
             app.result(app.take(), {"text_output": "world"})
             assert script.communicate(timeout=PATIENCE)[0] == "completed {'text_output': 'world'}\n"
             assert script.returncode == 0
+        finally:
+            script.kill()
+            script.wait()
+    finally:
+        relay.leave()
+
+
+def test_the_calls_with_curl_run():
+    example = re.search(r"^## REST\n.+?```sh\n(.+?)```", README, re.S | re.M).group(1)
+    relay = Relay()
+    try:
+        relay.admin
+        space = relay.space(name="demo")
+        app = space.app()
+        key = relay.command("key", "add", user="root", name="curl", scopes="read,submit").strip()
+        environment = {**os.environ, "RELAY": relay.url, "KEY": key}
+        script = subprocess.Popen(["sh", "-euc", example.replace('"$@"; }', '-w "\\n" "$@"; }')], env=environment,
+                                  stdout=subprocess.PIPE, text=True)
+        try:
+            app.result(app.take(), {"text_output": "hello you"})
+            spaces, request, listed = map(json.loads, script.communicate(timeout=PATIENCE)[0].splitlines())
+            assert [s["name"] for s in spaces["spaces"]] == ["demo"] and spaces["spaces"][0]["connected"]
+            assert (request["status"], request["result"]) == ("completed", {"text_output": "hello you"})
+            assert [q["request_id"] for q in listed["requests"]] == [request["request_id"]]
         finally:
             script.kill()
             script.wait()
