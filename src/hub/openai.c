@@ -222,19 +222,27 @@ static void over(struct completion *o, enum request_status status, struct str re
         fail_for_good(o, code, message);
 }
 
-static void take_text(struct completion *o, struct str plain)
+/* No memory for a piece of it: a text with a hole is none. */
+static void give_up(struct completion *o)
+{
+    call_cancel(&o->call);
+    fail_with(o, ERR_STORE_UNAVAILABLE, STR(""), 1000);
+}
+
+/* False when the call has ended with it. */
+static bool take_text(struct completion *o, struct str plain)
 {
     struct openai_answer a = answer_of(o);
     struct buf quoted = BUF_INIT(SIZE_MAX);
-    if (!plain.n)
-        return;
-    (void)buf_str_append(&o->text, plain);
-    if (o->streaming) {
-        buf_json_string(&quoted, plain);
+    enum err e = plain.n ? buf_str_append(&o->text, plain) : OK;
+    if (!e && plain.n && o->streaming && !(e = buf_json_string(&quoted, plain))) {
         openai_chunk_text(scratch_of(o), &a, buf_str(&quoted));
         say(o);
     }
     buf_release(&quoted);
+    if (e)
+        give_up(o);
+    return !e;
 }
 
 static void on_watched(struct call *c, const struct client_out *m)
@@ -247,7 +255,8 @@ static void on_watched(struct call *c, const struct client_out *m)
     const struct request_view *v = m->request;
     if (!v)
         return;
-    take_text(o, v->text);
+    if (!take_text(o, v->text))
+        return;
     if (request_status_final(v->status))
         over(o, v->status, v->result, v->usage, v->error_code, v->error_message);
     else if (v->fields & VIEW_POSITION) {
@@ -272,9 +281,9 @@ static void on_text_reset(struct completion *o)
 static void on_delta(struct completion *o, const struct call_event *e)
 {
     struct openai_answer a = answer_of(o);
-    if (json_unescape(e->text, &o->text))
-        return;
-    if (o->streaming) {
+    if (json_unescape(e->text, &o->text)) {
+        give_up(o);
+    } else if (o->streaming) {
         openai_chunk_text(scratch_of(o), &a, e->text);
         say(o);
     }

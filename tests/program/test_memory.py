@@ -2,6 +2,7 @@
 ends the program, as it is meant to, and a start finds all that was acknowledged."""
 import contextlib
 import itertools
+import json
 import mmap
 import os
 import random
@@ -117,6 +118,57 @@ def test_each_large_allocation_fails_in_its_turn(memory):
         print(f"{nth - 1} large allocations failed")
         assert nth > 5
         assert large_things(relay, space, big).popitem()[1]  # all is well again
+    finally:
+        relay.leave()
+
+
+def chat_whole_or_not(r, space, big):
+    """A streamed chat call with large parts: its text is whole, or its end is none."""
+    app = space.app()
+    body = {"model": space.name, "stream": True, "messages": [{"role": "user", "content": big}]}
+    data = []
+    with contextlib.suppress(Closed, requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+        reply = r.ann.http.post(r.url + "/v1/chat/completions", json=body, timeout=PATIENCE, stream=True)
+        if reply.status_code == 200:
+            with contextlib.suppress(Closed):
+                request = app.take()
+                app.delta(request, big)
+                app.result(request, {"text_output": big + "end"})
+            for line in reply.content.split(b"\n"):
+                if line.startswith(b"data: "):
+                    data.append(line[6:])
+        else:
+            assert reply.status_code in (429, 500, 503), reply.text
+    app.drop()
+    if not data or data[-1] != b"[DONE]":
+        return False
+    parts = [json.loads(d) for d in data[:-1]]
+    if "error" in parts[-1]:
+        return False
+    assert "".join(p["choices"][0]["delta"].get("content", "") for p in parts) == big + "end"
+    return True
+
+
+def test_a_streamed_chat_is_whole_or_breaks_off(memory):
+    big = "x" * 300000
+    relay = relay_of(memory, grace_ms=0, max_attempts=1)
+    try:
+        relay.admin
+        space = relay.space()
+        assert chat_whole_or_not(relay, space, big)
+        for nth in itertools.count(1):
+            memory.fail(nth, LARGE)
+            with contextlib.suppress(Refused):
+                chat_whole_or_not(relay, space, big)
+            failed = memory.failed
+            memory.last()
+            assert relay.process.poll() is None, relay.log()[-2000:]
+            relay.close_sockets()
+            if not failed:
+                break
+        print(f"{nth - 1} large allocations failed")
+        assert nth > 5
+        assert chat_whole_or_not(relay, space, big)
     finally:
         relay.leave()
 
