@@ -17,11 +17,11 @@ OPT  ?= -O2
 CPPFLAGS += -Iinclude -Itools -I$(BUILD)/gen -D_GNU_SOURCE -DSPACERELAY_VERSION='"$(VERSION)"'
 CFLAGS   += -std=c17 -g $(OPT) -fno-omit-frame-pointer -pthread $(WARN) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
 LDFLAGS  += -pthread $(if $(SAN),-fsanitize=$(SAN))
-LIBS := -lcivetweb -levent_core -levent_pthreads -lsqlite3 -ljansson -lsodium -lssl -lcrypto -lm
+LIBS := -lcivetweb -lcurl -levent_core -levent_pthreads -lsqlite3 -ljansson -lsodium -lssl -lcrypto -lm
 TOOL_LIBS := -levent_core -ljansson -lsodium -lssl -lcrypto -lm
 
 # The layers, lowest first. What each may include is in tools/layers.txt, which `make check` enforces.
-LAYERS := base model codec core store app hub web main
+LAYERS := base model codec core store app hub web remote main
 src_of = $(wildcard src/$(1)/*.c)
 obj_of = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LAYER_LIBS := $(foreach l,$(filter-out main,$(LAYERS)),$(BUILD)/lib$(l).a)
