@@ -31,6 +31,13 @@ int key_revoke(const struct options *o);
 int backup(const struct options *o);
 int restore(const struct options *o);
 int doctor(const struct options *o);
+int login(const struct options *o);
+int logout(const struct options *o);
+int spaces(const struct options *o);
+int run_prompt(const struct options *o);
+int requests(const struct options *o);
+int show_request(const struct options *o);
+int cancel_request(const struct options *o);
 int apps_list(const struct options *o);
 int apps_drain(const struct options *o);
 int apps_kick(const struct options *o);
@@ -73,5 +80,9 @@ const char *short_time(int64_t wall_ms, char out[SHORT_TIME_BYTES]);
 /* From stdin, or asked for twice on the terminal; its hash into out. Returns an exit status, after
  * complaining. */
 int read_password_hash(const struct options *o, char out[PASSWORD_HASH_BYTES]);
+
+/* From stdin, or asked for on the terminal. Returns an exit status, after complaining. */
+#define API_KEY_BYTES 256
+int read_api_key(const struct options *o, const char *url, char out[API_KEY_BYTES]);
 
 #endif

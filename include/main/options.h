@@ -8,8 +8,6 @@
 #include "base/buf.h"
 #include "base/log.h"
 
-#define ARGS_MAX 1
-
 /* Heap copies, NULL-terminated; list is NULL when count is 0. */
 struct texts {
     char **list;
@@ -17,17 +15,21 @@ struct texts {
 };
 
 struct options {
-    const char *arg; /* NAME or ID; NULL when the command takes none */
+    const char *arg;  /* NAME or ID; NULL when the command takes none */
+    const char *arg2; /* PROMPT */
     const char *data;
     const char *tls_cert, *tls_key, *limits, *assets, *socketio_origins;
     const char *space, *app, *description, *note;
     const char *user, *name;
+    const char *server, *ca, *status;
     struct texts listen, trusted_proxy;
     enum log_level log_level;
-    uint32_t max_apps;
+    uint32_t max_apps, limit;
     uint32_t scopes;    /* SCOPE_ bits */
     int64_t expires_ms; /* from now; 0 = never */
+    int64_t retry_for_ms;
     bool admin, password_stdin, queue_offline, json, force;
+    bool key_stdin, insecure, no_stream;
 };
 
 enum option_id {
@@ -54,8 +56,17 @@ enum option_id {
     OPTION_SCOPES,
     OPTION_JSON,
     OPTION_FORCE,
+    OPTION_SERVER,
+    OPTION_CA,
+    OPTION_INSECURE,
+    OPTION_KEY_STDIN,
+    OPTION_STATUS,
+    OPTION_LIMIT,
+    OPTION_NO_STREAM,
+    OPTION_RETRY_FOR,
     OPTION__MAX
 };
+#define OPTION_BIT(id) (UINT64_C(1) << (id))
 
 struct option_info {
     const char *name;    /* without the dashes */
@@ -63,7 +74,7 @@ struct option_info {
     const char *help;
 };
 const struct option_info *option_info(enum option_id id);
-/* "SPACERELAY_TLS_CERT" for "tls-cert". */
+/* "SPACERELAY_TLS_CERT" for "tls-cert"; "SPACERELAY_URL" for "server". */
 #define ENVIRONMENT_BYTES 64
 void option_environment(enum option_id id, char out[ENVIRONMENT_BYTES]);
 
@@ -71,10 +82,10 @@ void option_environment(enum option_id id, char out[ENVIRONMENT_BYTES]);
 struct verb {
     const char *group;  /* "user" */
     const char *action; /* "add"; NULL when the group is a command itself */
-    const char *arg;    /* "NAME"; NULL: none */
+    const char *arg;    /* "NAME", or two with a blank between them; NULL: none */
     const char *help;   /* a sentence */
-    uint32_t options;   /* bits 1 << option_id */
-    uint32_t required;
+    uint64_t options;   /* OPTION_BITs */
+    uint64_t required;
     int (*run)(const struct options *o); /* returns the exit status */
 };
 

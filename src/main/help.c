@@ -7,20 +7,20 @@
 #define WIDTH      100
 
 /* text behind a margin, broken at blanks. */
-static void wrap(struct buf *b, const char *text)
+static void wrap(struct buf *b, size_t margin, const char *text)
 {
-    size_t column = LEFT_WIDTH;
+    size_t column = margin;
     struct str word, rest = str_of(text);
     bool more = true;
     while (more) {
         more = str_split(rest, ' ', &word, &rest);
-        bool first = column == LEFT_WIDTH, breaks = !first && column + 1 + word.n > WIDTH;
+        bool first = column == margin, breaks = !first && column + 1 + word.n > WIDTH;
         if (breaks)
-            buf_printf(b, "\n%*s", LEFT_WIDTH, "");
+            buf_printf(b, "\n%*s", (int)margin, "");
         else if (!first)
             buf_putc(b, ' ');
         buf_str_append(b, word);
-        column = breaks ? LEFT_WIDTH + word.n : column + !first + word.n;
+        column = breaks ? margin + word.n : column + !first + word.n;
     }
     buf_putc(b, '\n');
 }
@@ -30,7 +30,7 @@ static void put_row(struct buf *b, const char *left, const char *text)
     buf_printf(b, "  %-*s", LEFT_WIDTH - 2, left);
     if (strlen(left) > LEFT_WIDTH - 3)
         buf_printf(b, "\n%*s", LEFT_WIDTH, "");
-    wrap(b, text);
+    wrap(b, LEFT_WIDTH, text);
 }
 
 static void put_common(struct buf *b)
@@ -81,18 +81,19 @@ void help_verb(struct buf *b, const struct verb *v)
 {
     buf_puts(b, "usage: ");
     verb_name(b, v);
-    buf_printf(b, "%s%s [OPTIONS]\n\n%s\n\noptions:\n", v->arg ? " " : "", v->arg ? v->arg : "",
-               v->help);
+    buf_printf(b, "%s%s [OPTIONS]\n\n", v->arg ? " " : "", v->arg ? v->arg : "");
+    wrap(b, 0, v->help);
+    buf_puts(b, "\noptions:\n");
     for (enum option_id id = 0; id < OPTION__MAX; id++) {
         const struct option_info *info = option_info(id);
         char left[80], text[400], variable[ENVIRONMENT_BYTES];
-        if (!(v->options & 1u << id))
+        if (!(v->options & OPTION_BIT(id)))
             continue;
         option_environment(id, variable);
         (void)snprintf(left, sizeof left, "--%s%s%s", info->name, info->metavar ? " " : "",
                        info->metavar ? info->metavar : "");
         (void)snprintf(text, sizeof text, "%s%s [%s]", info->help,
-                       v->required & 1u << id ? "; required" : "", variable);
+                       v->required & OPTION_BIT(id) ? "; required" : "", variable);
         put_row(b, left, text);
     }
     put_common(b);

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BIT(id)      (UINT32_C(1) << OPTION_##id)
+#define BIT(id)      OPTION_BIT(OPTION_##id)
+#define PERSON       (BIT(SERVER) | BIT(CA) | BIT(INSECURE))
 #define WHY_BYTES    4096
 #define HELP_BYTES   65536
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -53,6 +54,22 @@ static const struct verb verbs[] = {
      "Bring a backup back, after checking it; no server may run. What was revoked since is valid "
      "again.",
      BIT(DATA) | BIT(FORCE), 0, restore},
+    {"login", NULL, "URL",
+     "Log in to a relay with an API key of its account page: from SPACERELAY_KEY, else asked for. "
+     "The last login is the relay that the commands below use.",
+     BIT(KEY_STDIN) | BIT(CA) | BIT(INSECURE), 0, login},
+    {"logout", NULL, NULL, "Forget a relay and its API key.", BIT(SERVER), 0, logout},
+    {"spaces", NULL, NULL, "List the spaces of a relay.", PERSON | BIT(JSON), 0, spaces},
+    {"run", NULL, "SPACE PROMPT",
+     "Have a space answer a prompt, or what is read from standard input when PROMPT is a single "
+     "dash. Ctrl+C cancels. Exit status 1 when it failed, 130 when it was cancelled here.",
+     PERSON | BIT(JSON) | BIT(NO_STREAM) | BIT(RETRY_FOR), 0, run_prompt},
+    {"requests", NULL, NULL, "List one's own requests, newest first.",
+     PERSON | BIT(SPACE) | BIT(STATUS) | BIT(LIMIT) | BIT(JSON), 0, requests},
+    {"show", NULL, "ID", "Show a request; the beginning of its ID will do while it is recent.",
+     PERSON | BIT(JSON), 0, show_request},
+    {"cancel", NULL, "ID", "Cancel a request; the beginning of its ID will do.", PERSON, 0,
+     cancel_request},
     {"doctor", NULL, NULL,
      "Check the data folder and the server: database, permissions, disk space, clock.",
      BIT(DATA) | BIT(JSON), 0, doctor},

@@ -11,6 +11,8 @@
 
 #define AT(member)     offsetof(struct options, member)
 #define EXPIRES_MAX_MS (INT64_C(100) * 366 * 24 * 3600 * 1000)
+#define LIMIT_MAX      200 /* of /api/v1 */
+#define RETRY_FOR_MS   120000
 
 /* Each stores a value; NULL, or what is wrong with it. */
 typedef const char *take_fn(void *at, const char *value);
@@ -61,6 +63,23 @@ static const char *take_apps(void *at, const char *value)
         return "must be a number from 1 to 1000";
     *(uint32_t *)at = (uint32_t)n;
     return NULL;
+}
+
+static const char *take_limit(void *at, const char *value)
+{
+    uint64_t n;
+    if (str_to_u64(str_of(value), LIMIT_MAX, &n) || n < 1)
+        return "must be a number from 1 to 200";
+    *(uint32_t *)at = (uint32_t)n;
+    return NULL;
+}
+
+static const char *take_status(void *at, const char *value)
+{
+    enum request_status ignored;
+    if (request_status_parse(str_of(value), &ignored))
+        return "must be queued, processing, completed, failed or cancelled";
+    return take_text(at, value);
 }
 
 static const char *take_duration(void *at, const char *value)
@@ -171,6 +190,33 @@ static const struct option {
                        "(restore)"},
                       take_yes,
                       AT(force)},
+    [OPTION_SERVER] = {{"server", "URL", "another relay than the one of the last login"},
+                       take_text,
+                       AT(server)},
+    [OPTION_CA] = {{"ca", "FILE", "authorities to trust, PEM; default the system's"},
+                   take_text,
+                   AT(ca)},
+    [OPTION_INSECURE] =
+        {{"insecure", NULL,
+          "send the API key over plain http, where everyone on the way can read it"},
+         take_yes,
+         AT(insecure)},
+    [OPTION_KEY_STDIN] = {{"key-stdin", NULL, "read the API key from standard input"},
+                          take_yes,
+                          AT(key_stdin)},
+    [OPTION_STATUS] = {{"status", "STATUS",
+                        "only those that are queued, processing, completed, failed or cancelled"},
+                       take_status,
+                       AT(status)},
+    [OPTION_LIMIT] = {{"limit", "N", "how many, default 20, at most 200"}, take_limit, AT(limit)},
+    [OPTION_NO_STREAM] = {{"no-stream", NULL, "print the answer when it is complete"},
+                          take_yes,
+                          AT(no_stream)},
+    [OPTION_RETRY_FOR] = {{"retry-for", "TIME",
+                           "how long to try again when the relay cannot be reached any more, "
+                           "default 2m"},
+                          take_duration,
+                          AT(retry_for_ms)},
 };
 
 const struct option_info *option_info(enum option_id id)
@@ -180,7 +226,8 @@ const struct option_info *option_info(enum option_id id)
 
 void option_environment(enum option_id id, char out[ENVIRONMENT_BYTES])
 {
-    int n = snprintf(out, ENVIRONMENT_BYTES, "SPACERELAY_%s", table[id].info.name);
+    const char *name = id == OPTION_SERVER ? "url" : table[id].info.name;
+    int n = snprintf(out, ENVIRONMENT_BYTES, "SPACERELAY_%s", name);
     for (int i = 0; i < n; i++)
         out[i] = out[i] == '-' ? '_' : (char)toupper((unsigned char)out[i]);
 }
@@ -191,12 +238,12 @@ struct parse {
     const struct verb *verb;
     struct options *out;
     struct buf *why;
-    uint32_t given; /* bits */
+    uint64_t given; /* bits */
 };
 
 static bool takes(const struct parse *p, enum option_id id)
 {
-    return p->verb->options & 1u << id;
+    return p->verb->options & OPTION_BIT(id);
 }
 
 static bool store(struct parse *p, enum option_id id, const char *shown, const char *value)
@@ -206,7 +253,7 @@ static bool store(struct parse *p, enum option_id id, const char *shown, const c
         wrong = table[id].take((char *)p->out + table[id].at, value);
     if (wrong)
         buf_printf(p->why, "%s %s", shown, wrong);
-    p->given |= 1u << id;
+    p->given |= OPTION_BIT(id);
     return !wrong;
 }
 
@@ -231,7 +278,7 @@ static bool take_environment(struct parse *p)
         char name[ENVIRONMENT_BYTES];
         option_environment(id, name);
         const char *value = getenv(name);
-        if (!takes(p, id) || (p->given & 1u << id) || !value || !value[0])
+        if (!takes(p, id) || (p->given & OPTION_BIT(id)) || !value || !value[0])
             continue;
         bool list = table[id].take == take_more;
         if (!(list ? store_each(p, id, name, value) : store(p, id, name, value)))
@@ -276,17 +323,28 @@ static size_t take_option(struct parse *p, char *const *args)
     return attached ? 1 : 2;
 }
 
+/* The name of the argument that comes next; "" when there is none. */
+static struct str next_arg(const struct parse *p)
+{
+    struct str first, second;
+    (void)str_split(str_of(p->verb->arg), ' ', &first, &second);
+    if (!p->out->arg)
+        return first;
+    return p->out->arg2 ? STR("") : second;
+}
+
 static bool take_arg(struct parse *p, const char *arg)
 {
-    if (!p->verb->arg || p->out->arg) {
+    struct str name = next_arg(p);
+    if (!name.n) {
         buf_printf(p->why, "there is an argument too many: %s", arg);
         return false;
     }
     if (!utf8_valid(arg, strlen(arg))) {
-        buf_printf(p->why, "%s must be valid UTF-8", p->verb->arg);
+        buf_printf(p->why, "%.*s must be valid UTF-8", STR_ARG(name));
         return false;
     }
-    p->out->arg = arg;
+    *(p->out->arg ? &p->out->arg2 : &p->out->arg) = arg;
     return true;
 }
 
@@ -318,12 +376,13 @@ static enum parsed take_arguments(struct parse *p, char *const *args)
 
 static bool check_complete(struct parse *p)
 {
-    if (p->verb->arg && !p->out->arg) {
-        buf_printf(p->why, "%s is missing", p->verb->arg);
+    struct str arg = next_arg(p);
+    if (arg.n) {
+        buf_printf(p->why, "%.*s is missing", STR_ARG(arg));
         return false;
     }
     for (enum option_id id = 0; id < OPTION__MAX; id++) {
-        if (p->verb->required & ~p->given & 1u << id) {
+        if (p->verb->required & ~p->given & OPTION_BIT(id)) {
             buf_printf(p->why, "--%s %s is missing", table[id].info.name, table[id].info.metavar);
             return false;
         }
@@ -334,7 +393,11 @@ static bool check_complete(struct parse *p)
 enum parsed options_parse(const struct verb *v, char *const *args, struct options *out,
                           struct buf *why)
 {
-    *out = (struct options){.data = "./spacerelay-data", .log_level = LOG_INFO, .max_apps = 1};
+    *out = (struct options){.data = "./spacerelay-data",
+                            .log_level = LOG_INFO,
+                            .max_apps = 1,
+                            .limit = 20,
+                            .retry_for_ms = RETRY_FOR_MS};
     struct parse p = {.verb = v, .out = out, .why = why};
     enum parsed result = take_arguments(&p, args);
     if (result == PARSED && (!take_environment(&p) || !check_complete(&p)))

@@ -87,6 +87,28 @@ static int ask_twice(char text[READ_BYTES], struct str *password)
     return status;
 }
 
+int read_api_key(const struct options *o, const char *url, char out[API_KEY_BYTES])
+{
+    char text[READ_BYTES], question[READ_BYTES];
+    struct str key = {text, 0};
+    int status = STATUS_DONE;
+    (void)snprintf(question, sizeof question, "API key for %s: ", url);
+    if (o->key_stdin) {
+        key = read_all(text);
+    } else if (!isatty(STDIN_FILENO)) {
+        complain("standard input is no terminal to ask for the API key; use --key-stdin");
+        status = STATUS_USAGE;
+    } else if (!prompt(question, text, &key)) {
+        status = STATUS_FAILED;
+    }
+    if (!status && !str_copy(out, API_KEY_BYTES, str_trim(key))) {
+        complain("an API key is not as long as that");
+        status = STATUS_FAILED;
+    }
+    secret_wipe(text, sizeof text);
+    return status;
+}
+
 int read_password_hash(const struct options *o, char out[PASSWORD_HASH_BYTES])
 {
     char text[READ_BYTES];

@@ -17,7 +17,7 @@ VERBS = [
     "space show", "space remove", "token issue", "token list", "token revoke",
     "key add", "key list", "key revoke",
     "app list", "app drain", "app kick",
-    "backup", "restore", "doctor",
+    "backup", "restore", "login", "logout", "spaces", "run", "requests", "show", "cancel", "doctor",
 ]
 
 
@@ -88,6 +88,14 @@ def test_version_goes_to_stdout(words):
     ("token issue --space x --expires 99999d", "--expires must be a time such as 90d"),
     ("token revoke", "ID is missing"),
     ("token revoke 7", "7 is no token's ID"),
+    ("login", "URL is missing"),
+    ("run", "SPACE is missing"),
+    ("run demo", "PROMPT is missing"),
+    ("run demo hello more", "an argument too many: more"),
+    ("run demo hello --retry-for never", "--retry-for must be a time such as 90d"),
+    ("requests --limit 0", "--limit must be a number from 1 to 200"),
+    ("requests --limit 201", "--limit must be a number from 1 to 200"),
+    ("requests --status done", "--status must be queued, processing, completed, failed or cancelled"),
     ("key add --user ann --name x", "--scopes LIST is missing"),
     ("key add --name x --scopes read", "--user NAME is missing"),
     ("key add --user ann --scopes read", "--name TEXT is missing"),
