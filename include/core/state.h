@@ -402,8 +402,8 @@ void watch_message(struct relay *r, const struct event *e);
 void watch_ended(struct relay *r, const struct event *e);
 void watch_loaded(struct relay *r, const struct load *l, enum err err,
                   const struct request_record *rec);
-void send_client_error(struct relay *r, uint64_t conn, struct str ref, enum err code,
-                       struct str message, uint64_t retry_after_ms);
+struct client_out *send_client_error(struct relay *r, uint64_t conn, struct str ref, enum err code,
+                                     struct str message, uint64_t retry_after_ms);
 void admin_timer_fired(struct relay *r, struct timer *t);
 
 /* stats.c */

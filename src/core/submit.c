@@ -24,12 +24,13 @@ struct refusal {
     uint64_t retry_after_ms;
     struct str message;
     uint32_t inputs;
+    uint64_t limit; /* of a person, see client_out */
 };
 
 static enum err refuse(struct refusal *why, enum err code, struct str message,
                        uint64_t retry_after_ms)
 {
-    *why = (struct refusal){code, retry_after_ms, message, 0};
+    *why = (struct refusal){.code = code, .retry_after_ms = retry_after_ms, .message = message};
     return code;
 }
 
@@ -84,22 +85,33 @@ static void take_note_back(struct relay *r, const struct request *q)
 
 /* ---- whether ---- */
 
+/* A person has as many as they may have. */
+static enum err refuse_more(struct refusal *why, uint64_t limit, struct str message,
+                            uint64_t retry_after_ms)
+{
+    enum err e = refuse(why, ERR_RATE_LIMITED, message, retry_after_ms);
+    why->limit = limit;
+    return e;
+}
+
 static enum err check_person(struct relay *r, const struct wish *w, struct refusal *why)
 {
     struct person *p = w->person;
     if (p->unfinished >= r->limits.unfinished_per_person)
-        return refuse(why, ERR_RATE_LIMITED,
-                      relay_text(r, "You have %u unfinished requests, which is the most at a time",
-                                 p->unfinished),
-                      OVERLOAD_RETRY_MS);
+        return refuse_more(
+            why, r->limits.unfinished_per_person,
+            relay_text(r, "You have %u unfinished requests, which is the most at a time",
+                       p->unfinished),
+            OVERLOAD_RETRY_MS);
     uint64_t wait_ms = rate_wait_ms(r, p), space_ms = space_wait_ms(r, p, w->space);
-    if (space_ms > wait_ms)
+    bool by_space = space_ms > wait_ms;
+    if (by_space)
         wait_ms = space_ms;
     if (wait_ms)
-        return refuse(why, ERR_RATE_LIMITED,
-                      relay_text(r, "Too many requests, try again in %llu s",
-                                 (unsigned long long)((wait_ms + 999) / 1000)),
-                      wait_ms);
+        return refuse_more(why, by_space ? 1 : r->limits.requests_per_minute,
+                           relay_text(r, "Too many requests, try again in %llu s",
+                                      (unsigned long long)((wait_ms + 999) / 1000)),
+                           wait_ms);
     if (w->key.n && (wait_ms = idempotency_wait(r, p)))
         return refuse(why, ERR_RATE_LIMITED, STR("You have too many idempotency keys in use"),
                       wait_ms);
@@ -176,7 +188,8 @@ static enum err check_submit(struct relay *r, const struct wish *w, struct refus
 static void send_refusal(struct relay *r, const struct wish *w, const struct refusal *why)
 {
     if (!w->ticket) {
-        send_client_error(r, w->conn, w->ref, why->code, why->message, why->retry_after_ms);
+        send_client_error(r, w->conn, w->ref, why->code, why->message, why->retry_after_ms)->limit =
+            why->limit;
         return;
     }
     struct reply *reply = reply_send(r, w->ticket, why->code, NULL);

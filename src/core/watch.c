@@ -5,8 +5,8 @@
 
 #define ADMIN_EVERY_MS 1000
 
-void send_client_error(struct relay *r, uint64_t conn, struct str ref, enum err code,
-                       struct str message, uint64_t retry_after_ms)
+struct client_out *send_client_error(struct relay *r, uint64_t conn, struct str ref, enum err code,
+                                     struct str message, uint64_t retry_after_ms)
 {
     struct effect *x = effect_new(r, EFFECT_CLIENT_SEND);
     x->conn = conn;
@@ -15,6 +15,7 @@ void send_client_error(struct relay *r, uint64_t conn, struct str ref, enum err 
     x->client_out.code = code;
     x->client_out.message = message;
     x->client_out.retry_after_ms = retry_after_ms;
+    return &x->client_out;
 }
 
 static struct effect *refused(struct relay *r, uint64_t conn, enum err code, struct str topic_text)

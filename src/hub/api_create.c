@@ -36,8 +36,15 @@ static struct create *create_of(struct call *c)
 static void fail(struct call *c, const struct client_out *m)
 {
     struct exchange *x = call_take(c);
+    char fields[160] = "";
+    if (m->limit)
+        snprintf(fields, sizeof fields,
+                 "RateLimit-Limit: %llu\r\nRateLimit-Remaining: 0\r\nRateLimit-Reset: %llu\r\n",
+                 (unsigned long long)m->limit,
+                 (unsigned long long)((m->retry_after_ms + 999) / 1000));
     if (x)
-        api_refuse(x, m->code, m->message, m->retry_after_ms);
+        exchange_problem(x, (unsigned)err_http_status(m->code), m->code, m->message,
+                         m->retry_after_ms, str_of(fields));
     call_end(c);
 }
 

@@ -15,7 +15,8 @@ static void fail(struct page_request *p, enum err e)
 /* What is stored. False: replied to. Release r with request_record_release. */
 static bool find(struct page_request *p, struct request_record *r, char space[SPACE_NAME_BYTES])
 {
-    enum err e = request_of_path(p, r, space);
+    struct uuid id;
+    enum err e = page_id(p, "id", &id) ? ERR_NOT_FOUND : request_of_path(p, r, space);
     if (e)
         fail(p, e);
     return !e;

@@ -99,6 +99,11 @@ def test_what_is_no_request_is_not_found(ann, name):
     problem(ann.delete(f"/requests/{name}"), 404, "not_found", "Request not found")
 
 
+def test_an_id_has_no_ending(r, ann):
+    request_id = submit(ann, r.space(queue_offline=True))
+    problem(ann.get(f"/requests/{request_id}.json"), 404, "not_found", "Request not found")
+
+
 def test_another_s_request_is_not_there(r, ann, bob):
     space = r.space()
     app = space.app()
@@ -254,6 +259,33 @@ def test_an_admin_cancels_another_s_and_is_written_down(r, root, ann):
     request_id = submit(ann, r.space(queue_offline=True))
     assert root.good("POST", f"/requests/{request_id}/cancel")["status"] == "cancelled"
     assert audited(r, "request.cancel", request_id) == [("root", "ann")]
+
+
+# ---- limits of a person ----
+
+strict_server, strict = relay_fixture("strict_server", limits={"unfinished_per_person": 3, "requests_per_minute": 5})
+
+
+def limited(answer, limit, longest):
+    p = problem(answer, 429, "rate_limited")
+    seconds = int(answer.headers["Retry-After"])
+    assert 0 < seconds == p["retry_after_s"] == int(answer.headers["RateLimit-Reset"]) <= longest
+    assert (answer.headers["RateLimit-Limit"], answer.headers["RateLimit-Remaining"]) == (str(limit), "0")
+
+
+def test_who_has_enough_is_told_when_there_is_room_again(strict):
+    ann, bob, eve = (caller(strict, strict.person(name)) for name in ("ann", "bob", "eve"))
+    open_space, slow = strict.space(queue_offline=True), strict.space(queue_offline=True)
+    admin_of(strict).good("PATCH", f"/spaces/{slow.id}", {"rate_limit_s": 60})
+    body = {"space": open_space.name, "payload": {}}
+    for _ in range(3):
+        submit(ann, open_space)
+    limited(ann.post("/requests", body), 3, 1)
+    for _ in range(5):
+        eve.good("POST", f"/requests/{submit(eve, open_space)}/cancel")
+    limited(eve.post("/requests", body), 5, 12)
+    submit(bob, slow)
+    limited(bob.post("/requests", {**body, "space": slow.name}), 1, 60)
 
 
 # ---- removing ----
