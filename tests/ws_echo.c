@@ -15,7 +15,7 @@
  *   /stream     a reply in parts: each further request for /part?TEXT adds TEXT, /last ends it
  *   /log        says what became of held requests and closed sockets, one a line
  *   /stats      says the edge's numbers
- *   /page/...   goes to the inner hop
+ *   /page/..., /api/...   go to the inner hop
  *
  * Environment: LIMITS="head_ms=300 ...", CERT, KEY, PROXIES="10.0.0.0/8 ...", SUBPROTOCOL,
  * INNER="PATH CONNECTIONS SECRET". The first line on stdout is "listening on URL".
@@ -270,7 +270,7 @@ static enum edge_route on_route(void *ctx, struct exchange *x, uint64_t *max_bod
         *max_body = 1024;
     if (str_eq(path, str_of(echo->path)))
         return EDGE_SOCKET;
-    if (str_starts(path, STR("/page/")))
+    if (str_starts(path, STR("/page/")) || str_starts(path, STR("/api/")))
         return EDGE_PAGE;
     if (!str_eq(path, STR("/early")))
         return EDGE_HERE;

@@ -1,4 +1,5 @@
 """The inner hop: what the web threads get to see, and what becomes of their replies (tests/ws_echo.c, /page/...)."""
+import json
 import select
 import signal
 import socket
@@ -321,6 +322,31 @@ def test_closed_connections_are_opened_again(pages):
 def test_no_pages_without_web_threads():
     with running_edge() as edge:
         assert finish(ask(edge), 503)["Retry-After"] == "1"
+
+
+def problem_of(reply):
+    p = json.loads(reply.body)
+    assert (reply["Content-Type"], p["type"], p["status"]) == ("application/problem+json", "about:blank", reply.status)
+    return p
+
+
+def test_calls_of_the_api_that_get_no_answer_get_problems():
+    with running_edge() as edge:
+        r = finish(ask(edge, "/api/v1/me", "X-Request-Id: mine\r\n"), 503)
+        assert (problem_of(r)["code"], r["Retry-After"], r["X-Request-Id"]) == ("store_unavailable", "1", "mine")
+        r = ask(edge, "/api/v1/spaces", f"Content-Length: {2**40}\r\nX-Request-Id: mine\r\n", "POST").reply()
+        assert (r.status, problem_of(r)["code"], r["X-Request-Id"]) == (413, "too_large", "mine")
+        r = ask(edge, "/api/v1/spaces", "Transfer-Encoding: chunked\r\n\r\nx", "POST").reply()
+        assert (r.status, problem_of(r)["code"]) == (400, "bad_message")
+        assert ask(edge, "/page", f"Content-Length: {2**40}\r\n", "POST").reply()["Content-Type"].startswith("text/plain")
+
+
+def test_a_call_of_the_api_whose_thread_breaks_off_gets_a_problem(pages):
+    edge, web = pages
+    c = ask(edge, "/api/v1/spaces", method="POST", body=b"{}")
+    web.next().close()
+    r = finish(c, 502)
+    assert problem_of(r)["code"] == "internal" and r["X-Request-Id"]
 
 
 def test_web_threads_that_are_not_there():
