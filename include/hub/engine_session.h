@@ -43,7 +43,8 @@ struct engine_packet {
 enum link_state {
     LINK_PROBING, /* of a polling session: "2probe" has not come yet */
     LINK_PROBED,  /* "5" has not come yet */
-    LINK_OPEN     /* the session's transport */
+    LINK_OPEN,    /* the session's transport */
+    LINK_WAITS    /* as LINK_PROBED, but its session is over: see engine_link_leave */
 };
 
 struct engine_link {
@@ -51,6 +52,7 @@ struct engine_link {
     struct engine_session *session; /* NULL: over, only the closing handshake is awaited */
     struct websocket *socket;
     enum link_state state;
+    struct timer timer; /* LINK_WAITS: no longer than until then */
 };
 
 struct engine_session {
@@ -139,6 +141,10 @@ void engine_socket_upgrade(struct engine_session *s, struct exchange *x);
 void engine_link_send(struct engine_link *l, enum eio_type type, bool binary, struct str data);
 /* The session lets go of it; the socket is closed. NULL is fine. */
 void engine_link_close(struct engine_link *l, uint16_t code, const char *reason);
+/* The same for a probe. One that was answered is closed when its "5" comes: a client that has just
+ * paused its polling, and finds its WebSocket closed before it has become the transport, would
+ * notice nothing until the heartbeat fails. */
+void engine_link_leave(struct engine_link *l, uint16_t code);
 /* The session's limit holds for the next message, or the one after it. */
 void engine_link_limit(struct engine_link *l);
 /* True while a pong may be behind what the peer is still sending or we still have to send. */

@@ -64,7 +64,7 @@ void engine_session_end(struct engine_session *s, bool clean, const char *why)
     e->count--;
     timers_stop(&e->timers, &s->timer);
     release_requests(s);
-    engine_link_close(s->probe, code, "");
+    engine_link_leave(s->probe, code);
     engine_link_close(s->link, code, why);
     s->link = s->probe = NULL;
     engine_uncount_polling(s);

@@ -29,6 +29,25 @@ void engine_link_close(struct engine_link *l, uint16_t code, const char *reason)
     websocket_close(l->socket, code, str_of(reason));
 }
 
+static void on_waited(struct timer *t)
+{
+    struct engine_link *l = CONTAINER_OF(t, struct engine_link, timer);
+    websocket_close(l->socket, 1000, STR("the session is over"));
+}
+
+void engine_link_leave(struct engine_link *l, uint16_t code)
+{
+    if (!l || l->state != LINK_PROBED || l->engine->stopping) {
+        engine_link_close(l, code, "");
+        return;
+    }
+    struct engine *e = l->engine;
+    l->session = NULL;
+    l->state = LINK_WAITS;
+    l->timer.due = on_waited;
+    timers_set(&e->timers, &l->timer, engine_now(e) + e->config.limits->sio_upgrade_ms);
+}
+
 void engine_link_limit(struct engine_link *l)
 {
     if (!websocket_under_way(l->socket))
@@ -97,7 +116,8 @@ static void on_message(void *owner, struct websocket *w, enum ws_opcode opcode, 
 {
     struct engine_link *l = owner;
     struct eio_packet p = {.type = EIO_MESSAGE, .binary = true, .data = data};
-    (void)w;
+    if (l->state == LINK_WAITS)
+        websocket_close(w, 1000, STR("the session is over"));
     if (!l->session)
         return;
     if (opcode == WS_TEXT && eio_decode(data, &p)) {
@@ -128,6 +148,7 @@ static void on_closed(void *owner, bool clean, uint16_t code)
         s->link = NULL;
         engine_session_end(s, clean, "its WebSocket is gone");
     }
+    timers_stop(&l->engine->timers, &l->timer);
     free(l);
 }
 

@@ -10,7 +10,7 @@ import { World } from './world.mjs';
 const NAMES = { en: 'English', zh: '中文', ko: '한국어' };
 const LETTERS = { zh: /\p{Script=Han}/u, ko: /\p{Script=Hangul}/u };
 /* What a page of another language may hold in Latin letters: names, what the world is made of here, what stands in code. */
-const OURS = /spacerelay|(WebSocket|Flask) Spaces|#2f6fed|English|mock-app|\b(ada|demo|user|admin|eve|JSON|CSV|Lines|UTC|ID|GPU|WebSocket|ping|HTTP|API|Ctrl|Enter|Esc|JavaScript|UTF|Linux|Chrome|p50|p99|Token|KiB|MiB|GiB|https|http|Socket\.IO|Flask-SocketIO|Engine\.IO|Cookie|base64|Flask|Python|TLS|RFC|URL)\b/g;
+const OURS = /spacerelay|(WebSocket|Flask) Spaces|#2f6fed|English|mock-app|\b(ada|demo|user|admin|eve|JSON|CSV|Lines|UTC|ID|GPU|WebSocket|ping|HTTP|API|Ctrl|Enter|Esc|JavaScript|UTF|Linux|Chrome|p50|p99|Token|KiB|MiB|GiB|https|http|Socket\.IO|Flask-SocketIO|Engine\.IO|Cookie|base64|Flask|Python|TLS|RFC|URL|REST|OpenAI|OpenAPI|openapi|json)\b/g;
 
 let world, mine;
 

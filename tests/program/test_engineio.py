@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from edge_fixture import BINARY, TEXT, frame
+from edge_fixture import BINARY, PING, PONG, TEXT, frame
 from sio_fixture import SEPARATOR, refusal, running_echo
 
 KEYS = {"sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"}
@@ -452,6 +452,17 @@ def test_odd_packet_ends_the_upgrade_and_polling_goes_on(polling, packets):
     with upgraded(polling) as ws:
         ws.send("4hello")
         assert ws.next() == "4hello"
+
+
+def test_session_that_ends_during_an_upgrade_is_told_to_who_has_paused_polling(polling):
+    with polling.upgrading() as ws:
+        ws.send("2probe")
+        assert ws.next() == "3probe"
+        polling.post("x")  # a bad packet ends the session
+        ws.client.send(frame(PING, b"still there"))
+        assert ws.client.message() == (PONG, b"still there")  # a client that is told now would not notice
+        ws.send("5")
+        assert ws.closed() == 1000
 
 
 def test_upgrade_whose_websocket_goes_leaves_polling_alone(polling):
