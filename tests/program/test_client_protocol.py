@@ -423,6 +423,6 @@ def test_an_admin_sees_and_cancels_everybody_s(r):
 
 
 def test_an_anonymous_visitor_is_sent_to_log_in(r):
-    for path in ("/", "/requests", f"/requests/{NOBODY}", "/account", "/spaces/x", f"/ai_project/{NOBODY}"):
+    for path in ("/", "/requests", f"/requests/{NOBODY}", "/account", "/spaces/x"):
         answer = r.stranger().get(path)
         assert answer.status_code == 302 and answer.headers["Location"].startswith("/login"), path
