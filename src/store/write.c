@@ -255,7 +255,7 @@ static const struct {
     [CHANGE_REQUEST_TEXT] = {"request.text", write_request_text},
     [CHANGE_REQUEST_FINAL] = {"request.final", write_request_final},
     [CHANGE_REQUEST_USAGE] = {"request.usage", write_request_usage},
-    [CHANGE_REQUEST_REMOVE] = {"request.remove", write_request_remove},
+    [CHANGE_REQUEST_REMOVE] = {"request.removal", write_request_remove},
     [CHANGE_USER_PUT] = {"user.put", user_put},
     [CHANGE_SESSION_PUT] = {"session.put", session_put},
     [CHANGE_SESSION_SEEN] = {"session.seen", session_seen},
