@@ -458,7 +458,7 @@ def test_session_that_ends_during_an_upgrade_is_told_to_who_has_paused_polling(p
     with polling.upgrading() as ws:
         ws.send("2probe")
         assert ws.next() == "3probe"
-        polling.post("x")  # a bad packet ends the session
+        assert refusal(polling.ask("POST", "x")) == 3  # a bad packet ends the session
         ws.client.send(frame(PING, b"still there"))
         assert ws.client.message() == (PONG, b"still there")  # a client that is told now would not notice
         ws.send("5")
