@@ -5,6 +5,7 @@ import threading
 import pytest
 import requests
 
+from openapi import answers_are_as_written  # noqa: F401
 from relay import NOBODY, PATIENCE, relay_fixture, running_relay
 
 server, r = relay_fixture("server", limits={"grace_ms": 3600000, "shutdown_ms": 1000})

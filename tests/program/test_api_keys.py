@@ -6,6 +6,7 @@ import json
 import pytest
 import requests
 
+from openapi import answers_are_as_written  # noqa: F401
 from relay import NOBODY, PATIENCE, Refused, Tab, relay_fixture, until
 
 server, r = relay_fixture("server")
