@@ -66,8 +66,8 @@ void engine_finish(struct engine_session *s);
  * log. */
 void engine_drop(struct engine_session *s, const char *why);
 /* Messages (and polling payloads) have at most so many bytes from now on, never more than
- * limits.sio_message_bytes. As long as they are fewer, what waits for a poll is limited to four
- * times as many. */
+ * limits.sio_message_bytes. As long as they are fewer, what waits for a poll or is unsent is
+ * limited to four times as many. */
 void engine_limit_message(struct engine_session *s, size_t bytes);
 
 #endif

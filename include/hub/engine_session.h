@@ -107,6 +107,8 @@ void engine_flush_soon(struct engine_session *s);
 uint64_t engine_now(struct engine *e);
 /* What one message may have. */
 size_t engine_message_bytes(const struct engine_session *s);
+/* What may wait for its polls, or in its WebSocket. */
+size_t engine_unsent_bytes(const struct engine_session *s);
 
 /* ---- engine_http.c ---- */
 

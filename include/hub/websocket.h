@@ -30,6 +30,8 @@ struct websocket *websocket_accept(struct exchange *x, const struct websocket_co
 /* The messages to come have at most so many bytes, and never more than the configuration says. Not
  * while one is under way. */
 void websocket_limit_message(struct websocket *w, size_t bytes);
+/* From now on instead of what the configuration says. */
+void websocket_limit_unsent(struct websocket *w, size_t bytes);
 /* One text message. */
 void websocket_send(struct websocket *w, struct str text);
 /* A frame of ws_frame, shared with other outputs; counted up. crowd: see stream_give_crowd. */

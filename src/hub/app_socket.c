@@ -12,6 +12,8 @@
 /* Of a message before it is registered: strangers get no room for results. RESUME_MAX leases fit.
  */
 #define REGISTER_BYTES ((size_t)256 * 1024)
+/* They get no room for answers either. */
+#define STRANGER_UNSENT_BYTES (4 * REGISTER_BYTES)
 
 struct app_socket {
     struct conn conn;
@@ -138,6 +140,7 @@ void app_socket_open(struct hub *h, struct exchange *x)
         return;
     }
     websocket_limit_message(s->conn.socket, REGISTER_BYTES);
+    websocket_limit_unsent(s->conn.socket, STRANGER_UNSENT_BYTES);
     s->register_timer = trigger_timer(h->base, on_register_late, s);
     trigger_after(s->register_timer, h->limits->register_ms);
     log_debug("hub", "app socket %" PRIu64 " from %s", s->conn.number,
@@ -152,6 +155,7 @@ static void on_registered(struct app_socket *s, const struct app_out *m)
              websocket_address(s->conn.socket), space);
     s->registered = true;
     websocket_limit_message(s->conn.socket, s->conn.hub->limits->app_message_bytes);
+    websocket_limit_unsent(s->conn.socket, s->conn.hub->limits->app_unsent_bytes);
     trigger_free(s->register_timer);
     s->register_timer = NULL;
     forget_bearer(s);

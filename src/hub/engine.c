@@ -9,6 +9,7 @@
 
 #define SID_RANDOM_BYTES 15   /* 120 bits */
 #define RECHECK_MS       1000 /* a late pong of a busy peer is looked for again after */
+#define STRANGER_TIMES   4    /* a session whose messages are limited has so many of them unsent */
 #define NOOP_EVERY_MS    100  /* a poll is released so often while an upgrade is under way */
 
 uint64_t engine_now(struct engine *e)
@@ -20,6 +21,15 @@ size_t engine_message_bytes(const struct engine_session *s)
 {
     size_t most = (size_t)s->engine->config.limits->sio_message_bytes;
     return s->message_bytes && s->message_bytes < most ? s->message_bytes : most;
+}
+
+/* Who may not say much yet gets no room for answers either. */
+size_t engine_unsent_bytes(const struct engine_session *s)
+{
+    const struct limits *l = s->engine->config.limits;
+    size_t first = engine_message_bytes(s), all = (size_t)l->app_unsent_bytes;
+    bool stranger = s->message_bytes && first < l->sio_message_bytes;
+    return stranger && first < all / STRANGER_TIMES ? STRANGER_TIMES * first : all;
 }
 
 /* ---- the end ---- */

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLL_PACKETS   16 /* in one answer: Debian's python-engineio refuses more */
-#define STRANGER_TIMES 4  /* a session whose messages are limited has so many of them waiting */
-#define TEXT_TYPE      "text/plain; charset=UTF-8"
+#define POLL_PACKETS 16 /* in one answer: Debian's python-engineio refuses more */
+#define TEXT_TYPE    "text/plain; charset=UTF-8"
 
 /* ---- answers ---- */
 
@@ -71,20 +70,10 @@ void engine_poll_flush(struct engine_session *s)
     buf_consume(out, out->len);
 }
 
-/* Who may not say much yet gets no room for answers either. */
-static uint64_t queue_max(const struct engine_session *s)
-{
-    const struct limits *l = s->engine->config.limits;
-    size_t first = engine_message_bytes(s);
-    bool stranger = s->message_bytes && first < l->sio_message_bytes;
-    uint64_t most = STRANGER_TIMES * (uint64_t)first;
-    return stranger && most < l->app_unsent_bytes ? most : l->app_unsent_bytes;
-}
-
 void engine_poll_put(struct engine_session *s, enum eio_type type, bool binary, struct str data)
 {
     size_t bytes = sizeof(struct engine_packet) + data.n;
-    if (bytes + s->queue_bytes > queue_max(s)) {
+    if (bytes + s->queue_bytes > engine_unsent_bytes(s)) {
         engine_session_end(s, false, "too slow");
         return;
     }

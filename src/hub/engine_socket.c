@@ -50,6 +50,7 @@ void engine_link_leave(struct engine_link *l, uint16_t code)
 
 void engine_link_limit(struct engine_link *l)
 {
+    websocket_limit_unsent(l->socket, engine_unsent_bytes(l->session));
     if (!websocket_under_way(l->socket))
         websocket_limit_message(l->socket, engine_message_bytes(l->session));
 }

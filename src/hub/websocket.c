@@ -123,6 +123,11 @@ void websocket_limit_message(struct websocket *w, size_t bytes)
         ws_limit_message(&w->decoder, bytes < most ? bytes : most);
 }
 
+void websocket_limit_unsent(struct websocket *w, size_t bytes)
+{
+    w->config.unsent_bytes = bytes;
+}
+
 bool websocket_under_way(const struct websocket *w)
 {
     return ws_under_way(&w->decoder);

@@ -1,8 +1,10 @@
 """Slow, silent and greedy peers, in their short form: a hundred of each kind against limits that are short. Nobody else
 notices, each is dropped, and descriptors and memory are back where they were. The long form is tests/torture/slow_peers.py."""
+import contextlib
 import json
 import os
 import pathlib
+import re
 import resource
 import select
 import signal
@@ -29,6 +31,28 @@ def others(r):
     others = Others(r)
     others.held = Held(r)
     return others
+
+
+@pytest.mark.parametrize("path, flood", [
+    ("/socket.io/?EIO=4&transport=websocket", 4000 * frame(TEXT, '4217["register",{}]')),
+    ("/ws/app", 4000 * frame(PING, "x" * 125))], ids=["socket.io", "native"])
+def test_a_stranger_that_does_not_read_gets_no_room_for_answers(path, flood):
+    """Before it has registered as an app. What the kernel holds comes on top, and is not counted."""
+    def unsent():
+        return int(re.search(r"spacerelay_unsent_bytes (\d+)", relay.stranger().get("/metrics").text)[1])
+
+    with running_relay() as relay:
+        stranger = connect(relay, receive=4096)
+        stranger.upgrade(path)
+        stranger.send(frame(TEXT, "40"))
+        stranger.sock.setblocking(False)
+        sent, seen = 0, [0]
+        while not seen[-1] or len(set(seen[-5:])) > 1:  # until nothing more is taken from it
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    sent = (sent + stranger.sock.send(flood[sent:])) % len(flood)
+            seen.append(unsent())
+        assert seen[-1] < 2 << 20
 
 
 def attack(r, others, clients, drip=None, reads=True):
