@@ -24,15 +24,29 @@ class Client:
             self.sio.on("connect_error", lambda why, n=n: self.happened.put((n, "connect_error", why)), namespace=n)
             for name in ("auth", "message-back", "asked", "answered", "number", "farewell"):
                 self.sio.on(name, lambda *args, n=n, name=name: self.take(n, name, args), namespace=n)
-        self.sio.connect(echo.url, transports=TRANSPORTS[transport], namespaces=list(namespaces), wait_timeout=wait_timeout,
-                         **options)
+        try:
+            self.sio.connect(echo.url, transports=TRANSPORTS[transport], namespaces=list(namespaces),
+                             wait_timeout=wait_timeout, **options)
+        except socketio.exceptions.ConnectionError:
+            self.give_up()
+            raise
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.give_up()
+
+    def give_up(self):
+        """Its `disconnect` does not end the attempts to come back to a server that has gone: a thread tries for ever,
+        and the tests' process does not end."""
+        self.sio.reconnection = False
         self.sio.disconnect()
         self.sio.eio.wait()
+        while (task := self.sio._reconnect_task) and task.is_alive():
+            self.sio._reconnect_abort.set()
+            task.join(0.05)
+        self.sio.disconnect()
 
     def take(self, namespace, name, args):
         self.happened.put((namespace, name, *args))
