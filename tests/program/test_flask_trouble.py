@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from faults import FULL, WRITE, FaultyRelay
+from old_app import OldApp
 from old_script import ENGLISH, Script, app_of, error
 from relay import PATIENCE, running_relay, until
 
@@ -148,5 +149,27 @@ def test_a_disk_that_cannot_save_503_with_retry_after():
         accepted = script.accepted(space_id, prompt="accepted")
         request = app.take()
         assert (request["request_id"], request["payload"]["prompt"]) == (accepted, "accepted")
+    finally:
+        relay.leave()
+
+
+def test_a_result_that_cannot_be_saved_is_kept_and_saved_later():
+    """These apps send it once."""
+    relay = FaultyRelay(limits={**LIMITS, "save_retry_ms": 50})
+    try:
+        script = script_of(relay.admin)
+        name, space_id = script.add_space(ws_legacy_registration="on")
+        app = OldApp(relay.url)
+        assert app.register(name)["success"]
+        request_id = script.accepted(space_id, prompt="once")
+        request = app.take()
+        with relay.fault(WRITE, FULL):
+            app.emit("inference_result", {"request_id": request_id, "status": "completed", "result": {"n": 1}})
+            for _ in relay.until_failed():
+                pass
+            assert script.status(request_id).json()["status"] == "processing"
+        until(lambda: script.status(request_id).json()["status"] == "completed")
+        assert script.status(request_id).json()["result"] == {"n": 1} and request["attempt"] == 1
+        app.close()
     finally:
         relay.leave()
