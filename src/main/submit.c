@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define PROMPT_BYTES (64u << 20) /* the relay has a limit of its own */
-#define RETRY_MS     1000
+#define RETRY_MS     300
 
 /* ---- what is asked ---- */
 

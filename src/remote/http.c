@@ -118,6 +118,7 @@ struct doing {
     struct http_answer *out;
     CURL *easy;
     struct curl_slist *headers;
+    bool headed; /* the head of the answer is whole */
     bool stopped;
     char words[CURL_ERROR_SIZE];
 };
@@ -133,6 +134,16 @@ static size_t on_bytes(char *p, size_t one, size_t n, void *arg)
         return d->stopped ? CURL_WRITEFUNC_ERROR : n;
     }
     return buf_str_append(&d->out->body, piece) ? CURL_WRITEFUNC_ERROR : n;
+}
+
+/* A connection that is closed inside the head would pass for a whole answer: libcurl takes the
+ * lines that it has. */
+static size_t on_header(char *p, size_t one, size_t n, void *arg)
+{
+    struct doing *d = arg;
+    struct str line = str_slice(p, one * n);
+    d->headed = str_eq(line, STR("\r\n")) || str_eq(line, STR("\n"));
+    return line.n;
 }
 
 static void add_header(struct doing *d, const char *line)
@@ -180,6 +191,8 @@ static void set_options(const struct http *h, struct doing *d)
     buf_release(&url);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, d);
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(e, CURLOPT_HEADERDATA, d);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, d->words);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -211,7 +224,7 @@ static enum http_how how_it_ended(const struct doing *d, CURLcode code)
     if (d->stopped)
         return HTTP_STOPPED;
     if (code == CURLE_OK)
-        return HTTP_ANSWERED;
+        return d->headed ? HTTP_ANSWERED : HTTP_BROKEN;
     return never_reached(d->easy, code) ? HTTP_UNREACHABLE : HTTP_BROKEN;
 }
 
@@ -225,7 +238,9 @@ static void note_end(struct doing *d, CURLcode code)
     d->out->status = (int)status;
     d->out->retry_after_ms = after_s > 0 ? (uint64_t)after_s * 1000 : 0;
     snprintf(d->out->words, sizeof d->out->words, "%s",
-             d->words[0] ? d->words : curl_easy_strerror(code));
+             d->words[0]        ? d->words
+             : code == CURLE_OK ? "the answer is cut off"
+                                : curl_easy_strerror(code));
 }
 
 /* True when it is over. */

@@ -256,6 +256,7 @@ def test_insecure_lets_the_key_go(cli):
     """Over a proxy that notes what it is asked, for there is no other machine here."""
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         port = proxy.getsockname()[1]
+        proxy.settimeout(PATIENCE)
         process = cli.start("login", "http://relay.invalid", "--insecure", stderr=subprocess.PIPE,
                             env={"http_proxy": f"http://127.0.0.1:{port}", "SPACERELAY_KEY": "sr_x"})
         connection, _ = proxy.accept()
@@ -537,7 +538,9 @@ def test_ctrl_c_cancels_a_queued_request(r, ann):
 
 def stalled_server():
     """Takes connections and says nothing."""
-    return socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.settimeout(PATIENCE)
+    return listening
 
 
 def test_the_second_ctrl_c_leaves_at_once(cli):
@@ -688,6 +691,27 @@ def test_a_broken_connection_loses_no_text(r, cli):
             running.wait_out(text)
         app.result(request, {"text_output": "done"})
         assert running.end(0).out == text + "\n"
+
+
+@pytest.mark.parametrize("cut", [
+    b"", b"HTTP/1.1 202 Acc", b"HTTP/1.1 202 Accepted\r\n", b"HTTP/1.1 202 Accepted\r\nContent-Length: 3",
+    b"HTTP/1.1 202 Accepted\r\nContent-Length: 300\r\n", b"HTTP/1.1 202 Accepted\r\nContent-Length: 300\r\n\r\n{",
+    b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\nno", b"HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n"])
+def test_an_answer_that_is_cut_is_asked_for_again_with_the_same_key(cli, cut):
+    with stalled_server() as relay:
+        env = {"SPACERELAY_URL": "http://127.0.0.1:%d" % relay.getsockname()[1], "SPACERELAY_KEY": "sr_x"}
+        running, keys = Piped(cli, "run", "x", "go", env=env), []
+        for answer in (cut, b"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n"):
+            connection, _ = relay.accept()
+            connection.settimeout(PATIENCE)
+            asked = b""
+            while not asked.endswith(b"}}"):
+                asked += connection.recv(65536)
+            keys.append(re.search(rb"\r\nIdempotency-Key: (\w{32})\r\n", asked)[1])
+            connection.sendall(answer)
+            connection.close()
+        assert "status 409" in running.end(1).err
+        assert keys[0] == keys[1]
 
 
 def test_through_a_bad_network_each_prompt_is_one_request_and_each_answer_whole(r, cli):
