@@ -65,6 +65,18 @@ static void event_head(struct follow *f, uint64_t seq, struct str kind)
                STR_ARG(kind));
 }
 
+/* What an app wrote in several lines must be one in an event. Inside of JSON's strings are none. */
+static void event_end(struct follow *f, size_t from)
+{
+    struct buf *b = scratch_of(f);
+    for (size_t i = from; i < b->len; i++) {
+        char *c = &b->data[b->off + i];
+        if (*c == '\n' || *c == '\r')
+            *c = ' ';
+    }
+    buf_puts(b, "\n\n");
+}
+
 static void begin(struct follow *f, const struct client_out *m)
 {
     f->streaming = true;
@@ -74,8 +86,9 @@ static void begin(struct follow *f, const struct client_out *m)
         buf_puts(scratch_of(f), ": continued\n\n");
     } else {
         event_head(f, m->seq, STR("snapshot"));
+        size_t from = scratch_of(f)->len;
         (void)native_encode_request(scratch_of(f), m->request);
-        buf_puts(scratch_of(f), "\n\n");
+        event_end(f, from);
     }
     say(f);
 }
@@ -98,8 +111,9 @@ static void on_event(struct call *c, const struct call_event *e)
 {
     struct follow *f = follow_of(c);
     event_head(f, e->seq, e->kind);
+    size_t from = scratch_of(f)->len;
     (void)buf_str_append(scratch_of(f), e->event);
-    buf_puts(scratch_of(f), "\n\n");
+    event_end(f, from);
     say(f);
     if (str_eq(e->kind, STR("final")))
         finish(f);

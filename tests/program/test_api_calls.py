@@ -176,6 +176,20 @@ def test_events_of_a_finished_request_are_its_state(r):
     assert events[0][2]["result"] == {"text_output": "old"}
 
 
+def test_a_result_of_several_lines_is_one_line_of_an_event(r):
+    space = r.space()
+    app = space.app()
+    request_id = create(r.ann, space).json()["request_id"]
+    events = Events(r.ann, request_id)
+    assert events.next()[1] == "snapshot"
+    request = app.take()
+    app.raw('{"type": "inference_result", "request_id": "%s", "attempt": %d, "status": "completed",\n'
+            '"result": {"a":\n\n"b",\r\n\r\n"c": 1}}' % (request_id, request["attempt"]))
+    app.ack(request)
+    assert events.until("final")[2]["result"] == {"a": "b", "c": 1}
+    assert Events(r.ann, request_id).next()[2]["result"] == {"a": "b", "c": 1}
+
+
 @pytest.mark.parametrize("path", [NOBODY, "x", "x/y"])
 def test_there_are_no_events_of_what_is_not_there(r, path):
     problem(r.ann.http.get(f"{r.url}{REQUESTS}/{path}/events"), 404, "not_found")
