@@ -760,7 +760,9 @@ def test_a_relay_that_stays_away_is_given_up(tmp_path):
         relay.kill()
         try:
             done = running.end(1)
-            assert f"cannot reach {relay.url}" in done.err and request_id in done.err
+            # Which of its tries was the last is a matter of milliseconds.
+            said = f"cannot reach {relay.url}", f"the connection to {relay.url} broke"
+            assert any(words in done.err for words in said) and request_id in done.err
         finally:
             relay.start(relay.url.split("//")[1])
 
