@@ -133,7 +133,8 @@ def chat_whole_or_not(r, space, big):
             with contextlib.suppress(Closed):
                 request = app.take()
                 app.delta(request, big)
-                app.result(request, {"text_output": big + "end"})
+                if not app.result(request, {"text_output": big + "end"})["accepted"]:
+                    app.drop()  # it would have to send it again
             for line in reply.content.split(b"\n"):
                 if line.startswith(b"data: "):
                     data.append(line[6:])
