@@ -1,7 +1,7 @@
 /* Events of older sites' apps. The first byte picks the event's name, the second how many binary
- * attachments there are; the rest is the argument. What is made of it is valid: a message whose JSON
- * can be read and whose texts are UTF-8, an argument with its attachments in place, a request with
- * that payload. */
+ * attachments there are; the rest is the argument. What is made of it is valid: a message whose
+ * JSON can be read and whose texts are UTF-8, an argument with its attachments in place, a request
+ * with that payload. */
 #include "fuzz.h"
 
 #include "codec/json_scan.h"
@@ -14,8 +14,9 @@
 
 static struct limits limits;
 static struct native_decoder decoder;
-static const char *const names[] = {"register", "inference_result", "inference_progress",
-                                    "inference_delta", "drain", "nobody_says_this"};
+static const char *const names[] = {
+    "register", "inference_result", "inference_progress", "inference_delta",
+    "drain",    "nobody_says_this"};
 static const struct str binaries[] = {{"", 0}, {"\x00\xff\x10", 3}, {"four", 4}};
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
