@@ -13,7 +13,8 @@
 /* An event of an app: its name and its only argument, an object ("" reads as an empty one). made
  * holds what had to be built, and *out borrows from it, from arg and from d until the next decode.
  * An event of another name is ERR_UNKNOWN_TYPE; the rest is as for native_decode_app. A result that
- * is no object becomes {"text_output": it} when it is a string, else {"output": it}. */
+ * is no object becomes {"text_output": it} when it is a string, else {"output": it}; one of a
+ * failure stays beside its message when it is an object with members. */
 MUST_USE enum err spaces_decode(struct native_decoder *d, struct str name, struct str arg,
                                 struct buf *made, struct app_msg *out);
 /* The argument again (valid JSON), with each binary attachment in its place as a base64 string.

@@ -66,7 +66,8 @@ struct app_msg {
     struct str text; /* delta */
     bool has_offset;
     uint64_t offset;          /* delta: UTF-8 bytes before it */
-    struct str result, usage; /* raw JSON objects; "" when absent */
+    struct str result, usage; /* raw JSON objects; "" when absent. An error may have a result: what
+                                 an app of an older site sent with it */
     struct str code, message; /* error */
     bool retryable;
 };

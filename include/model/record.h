@@ -117,7 +117,8 @@ struct request_record {
     uint64_t turn;    /* place in the order by turns */
     struct bytes *payload; /* raw JSON object */
     struct bytes *text;    /* streamed so far, UTF-8 */
-    struct bytes *result;  /* raw JSON object */
+    struct bytes *result;  /* raw JSON object; of a failed one, what an app of an older site said,
+                              which the native protocol and REST do not show */
     struct bytes *usage;   /* raw JSON object */
     char error_code[32];   /* "" when none */
     struct bytes *error_message;

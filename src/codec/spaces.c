@@ -13,20 +13,30 @@
 
 /* ---- from an app ---- */
 
-/* What an app says of a failure, wherever it says it: {"error": "..."}, {"message": "..."}, or the
- * result itself. */
-static struct str failure_text(const struct json_member *result, struct json_member *found)
+static const char *const failure_names[] = {"error", "message"};
+
+static bool empty_object(const struct json_member *m)
 {
-    static const char *const names[] = {"error", "message"};
-    *found = *result;
-    for (size_t i = 0; result->kind == JSON_OBJECT && i < COUNT(names); i++) {
+    return m->kind == JSON_OBJECT && !str_trim(str_slice(m->value.p + 1, m->value.n - 2)).n;
+}
+
+/* What an app says of a failure, wherever it says it: {"error": "..."} or {"message": "..."} in the
+ * result, the result itself, or, when there is none, the same two beside it. */
+static struct json_member failure_text(const struct native_reading *r,
+                                       const struct json_member *result)
+{
+    for (size_t i = 0; i < COUNT(failure_names); i++) {
         struct json_member m;
-        if (json_walk_find(result->value, str_of(names[i]), &m) && m.kind == JSON_STRING) {
-            *found = m;
-            break;
-        }
+        if (result->kind == JSON_OBJECT &&
+            json_walk_find(result->value, str_of(failure_names[i]), &m) && m.kind == JSON_STRING)
+            return m;
     }
-    return found->value;
+    for (size_t i = 0; result->kind == JSON_NULL && i < COUNT(failure_names); i++) {
+        const struct json_member *m = json_scan_member(&r->scan, str_of(failure_names[i]));
+        if (m && m->kind == JSON_STRING)
+            return *m;
+    }
+    return *result;
 }
 
 /* Cut between two characters. */
@@ -39,18 +49,20 @@ static struct str at_most(struct str s, size_t bytes)
     return str_slice(s.p, bytes);
 }
 
-static enum err read_failure(struct buf *made, const struct json_member *result,
-                             struct app_msg *out)
+/* A result that is an object is kept whole beside its text: scripts read other members too. */
+static enum err read_failure(const struct native_reading *r, struct buf *made,
+                             const struct json_member *result, struct app_msg *out)
 {
-    struct json_member found;
-    struct str text = failure_text(result, &found);
+    struct json_member found = failure_text(r, result);
+    bool empty = empty_object(result);
     out->kind = APP_MSG_ERROR;
     out->code = str_of(err_code(ERR_APP_ERROR));
+    out->result = result->kind == JSON_OBJECT && !empty ? result->value : STR("");
     if (found.kind == JSON_STRING) {
-        if (json_unescape(text, made))
+        if (json_unescape(found.value, made))
             return ERR_BAD_MESSAGE;
-    } else if (found.kind != JSON_NULL) {
-        buf_str_append(made, text);
+    } else if (found.kind != JSON_NULL && !empty) {
+        buf_str_append(made, found.value);
     }
     out->message =
         made->len ? at_most(buf_str(made), MESSAGE_BYTES) : STR("The app reported a failure");
@@ -84,11 +96,12 @@ static enum err decode_result(struct native_reading *r, struct buf *made, struct
     if (e)
         return e;
     const struct json_member *result = json_scan_member(&r->scan, STR("result"));
+    result = result ? result : &none;
     const struct json_member *usage = json_scan_member(&r->scan, STR("usage"));
     if (usage && usage->kind == JSON_OBJECT)
         m.usage = usage->value;
     bool failed = !str_eq(status, STR("completed")); /* "failed" and "error" mean the same */
-    e = (failed ? read_failure : read_success)(made, result ? result : &none, &m);
+    e = failed ? read_failure(r, made, result, &m) : read_success(made, result, &m);
     if (e)
         return native_refuse(r->d, e, "field `result` cannot be read");
     *out = m;

@@ -205,6 +205,15 @@ static struct bytes *some_bytes(struct str s)
     return s.n ? bytes_new(s) : NULL;
 }
 
+/* A result found no room: the app is to send it again. */
+static void no_memory(struct relay *r, const struct app_conn *a, const struct app_msg *m,
+                      struct ending *end)
+{
+    bytes_unref(end->message);
+    bytes_unref(end->usage);
+    send_ack(r, a->conn, m->lease, ERR_STORE_UNAVAILABLE);
+}
+
 void frame_result(struct relay *r, struct app_conn *a, const struct app_msg *m)
 {
     struct request *q = request_find(r, m->lease.request_id);
@@ -214,12 +223,10 @@ void frame_result(struct relay *r, struct app_conn *a, const struct app_msg *m)
                          .cause = BY_APP,
                          .result = bytes_new(m->result),
                          .usage = some_bytes(m->usage)};
-    if (!end.result) {
-        bytes_unref(end.usage);
-        send_ack(r, a->conn, m->lease, ERR_STORE_UNAVAILABLE);
-        return;
-    }
-    request_end(r, q, &end);
+    if (end.result)
+        request_end(r, q, &end);
+    else
+        no_memory(r, a, m, &end);
 }
 
 void frame_error(struct relay *r, struct app_conn *a, const struct app_msg *m)
@@ -232,7 +239,12 @@ void frame_error(struct relay *r, struct app_conn *a, const struct app_msg *m)
                          .cause = BY_APP,
                          .code = ERR_APP_ERROR,
                          .message = some_bytes(m->message),
+                         .result = again ? NULL : some_bytes(m->result),
                          .usage = some_bytes(m->usage)};
+    if (m->result.n && !again && !end.result) {
+        no_memory(r, a, m, &end);
+        return;
+    }
     /* It is for people, and a long one is no reason to keep its request waiting. */
     (void)str_copy(end.code_text, sizeof end.code_text,
                    str_start(m->code, sizeof end.code_text - 1));

@@ -144,7 +144,7 @@ void show_timers_init(struct space *s)
 
 static void fill_outcome(const struct request_record *rec, struct request_view *v, unsigned fields)
 {
-    if (rec->result && (fields & VIEW_RESULT)) {
+    if (rec->result && rec->status == REQUEST_COMPLETED && (fields & VIEW_RESULT)) {
         v->result = bytes_str(rec->result);
         v->fields |= VIEW_RESULT;
     }

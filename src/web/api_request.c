@@ -30,7 +30,8 @@ static void add_outcome(struct request_view *v, const struct request_record *r)
     v->usage = bytes_str(r->usage);
     v->error_code = str_of(r->error_code);
     v->error_message = bytes_str(r->error_message);
-    v->fields |= (r->result ? VIEW_RESULT : 0U) | (r->usage ? VIEW_USAGE : 0U);
+    v->fields |= r->result && r->status == REQUEST_COMPLETED ? VIEW_RESULT : 0U;
+    v->fields |= r->usage ? VIEW_USAGE : 0U;
     v->fields |= r->status == REQUEST_FAILED && r->error_code[0] ? VIEW_ERROR : 0U;
 }
 

@@ -93,13 +93,14 @@ static void a_result_names_no_attempt_and_may_be_anything(void **state)
 static void failed_and_error_fail_with_what_the_app_said(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {
-        {"{\"error\":\"no \\u00e4ir\"}", "no \xc3\xa4ir"},
-        {"{\"message\":\"m\",\"error\":7}", "m"},
-        {"\"just text\"", "just text"},
-        {"{\"code\":7}", "{\"code\":7}"},
-        {"null", "The app reported a failure"},
-        {"\"\"", "The app reported a failure"},
+    static const char *const cases[][3] = {
+        {"{\"error\":\"no \\u00e4ir\"}", "no \xc3\xa4ir", "{\"error\":\"no \\u00e4ir\"}"},
+        {"{\"message\":\"m\",\"error\":7}", "m", "{\"message\":\"m\",\"error\":7}"},
+        {"\"just text\"", "just text", ""},
+        {"{\"code\":7.50}", "{\"code\":7.50}", "{\"code\":7.50}"},
+        {"{ }", "The app reported a failure", ""},
+        {"null", "The app reported a failure", ""},
+        {"\"\"", "The app reported a failure", ""},
     };
     static const char *const statuses[] = {"failed", "error"};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -111,9 +112,28 @@ static void failed_and_error_fail_with_what_the_app_said(void **state)
         assert_int_equal(take("inference_result", args), OK);
         assert_int_equal(app.kind, APP_MSG_ERROR);
         assert_str(app.message, cases[i][1]);
+        assert_str(app.result, cases[i][2]);
         assert_str(app.code, "app_error");
         assert_str(app.usage, "{\"total_tokens\":7}");
         assert_false(app.retryable);
+    }
+}
+
+static void a_failure_without_a_result_may_say_why_beside_it(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"\"error\":\"out of memory\"", "out of memory"},
+        {"\"result\":null,\"message\":\"no\",\"error\":{\"a\":1}", "no"},
+        {"\"result\":{\"error\":\"inside\"},\"error\":\"beside\"", "inside"},
+        {"\"error\":7", "The app reported a failure"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char args[200];
+        snprintf(args, sizeof args, "{\"request_id\":\"" ID "\",\"status\":\"failed\",%s}",
+                 cases[i][0]);
+        assert_int_equal(take("inference_result", args), OK);
+        assert_str(app.message, cases[i][1]);
     }
 }
 
@@ -247,6 +267,7 @@ int main(void)
         cmocka_unit_test(what_is_no_object_or_event_is_refused),
         cmocka_unit_test(a_result_names_no_attempt_and_may_be_anything),
         cmocka_unit_test(failed_and_error_fail_with_what_the_app_said),
+        cmocka_unit_test(a_failure_without_a_result_may_say_why_beside_it),
         cmocka_unit_test(a_long_failure_is_cut_between_two_characters),
         cmocka_unit_test(progress_and_text_are_those_of_the_native_protocol),
         cmocka_unit_test(attachments_are_put_in_their_places),

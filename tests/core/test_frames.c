@@ -182,6 +182,36 @@ static void an_error_is_final_with_the_app_s_own_code(void **state)
     expect(t, "app 1: ack r1/1 ok");
 }
 
+/* What an app of an older site sent is kept; who watches sees the error. */
+static void a_failure_may_have_a_result_that_is_kept_but_not_shown(void **state)
+{
+    struct rig *t = *state;
+    begin(t);
+    show(t, SHOW_PEERS | SHOW_STORE | SHOW_PUBLISH);
+    app_says(t, 1,
+             (struct app_msg){.kind = APP_MSG_ERROR,
+                              .lease = lease(t, 1, 1),
+                              .code = STR("app_error"),
+                              .message = STR("no"),
+                              .result = STR("{\"error\":\"no\",\"n\":1}")});
+    expect(t, "save final r1/1 failed app_error result {\"error\":\"no\",\"n\":1}",
+           "final r1 failed error=app_error (no)", "app 1: ack r1/1 ok");
+}
+
+static void what_is_tried_again_has_no_result(void **state)
+{
+    struct rig *t = *state;
+    begin(t);
+    show(t, SHOW_STORE);
+    app_says(t, 1,
+             (struct app_msg){.kind = APP_MSG_ERROR,
+                              .lease = lease(t, 1, 1),
+                              .retryable = true,
+                              .code = STR("app_error"),
+                              .result = STR("{\"n\":1}")});
+    expect(t, "save queued r1/1 lost 0 waived 0 app_error", "save attempt r1/2");
+}
+
 static void a_code_that_is_too_long_is_cut_between_two_characters(void **state)
 {
     struct rig *t = *state;
@@ -428,6 +458,8 @@ int main(void)
         RIG_TEST(stale_frames_do_not_count_as_a_sign_of_life),
         RIG_TEST(an_error_that_may_be_tried_again_goes_back_to_the_queue),
         RIG_TEST(an_error_is_final_with_the_app_s_own_code),
+        RIG_TEST(a_failure_may_have_a_result_that_is_kept_but_not_shown),
+        RIG_TEST(what_is_tried_again_has_no_result),
         RIG_TEST(a_code_that_is_too_long_is_cut_between_two_characters),
         RIG_TEST(a_result_that_cannot_be_saved_is_refused_and_may_come_again),
         RIG_TEST(a_repeat_while_the_result_is_being_saved_gets_one_answer),

@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from old_app import OldApp
+from old_script import Script
 from relay import Space, relay_fixture
 
 server, r = relay_fixture("server", limits={"grace_ms": 3600000, "save_retry_ms": 50})
@@ -139,6 +140,32 @@ def test_status_failed_and_error_count_as_failed(r, apps, status):
     app.result(app.take(), {"error": "out of memory"}, status=status)
     final = tab.outcome(request_id)
     assert (final["status"], final["error"]) == ("failed", {"code": "app_error", "message": "out of memory"})
+
+
+def test_a_failure_keeps_all_that_the_app_sent(r, apps):
+    """Scripts read its members on /websockets/status; the native calls have the error alone."""
+    space, app, tab, script = old_space(r), apps(), r.ann.tab(), Script(r).borrow(r.ann)
+    said = {"error": "out of memory", "stage": 2, "image": "AP8B", "score": 1.5}
+    app.register(space.name)
+    request_id = tab.submit(space)
+    app.result(app.take(), {**said, "image": b"\x00\xff\x01"}, status="failed")
+    final = tab.outcome(request_id)
+    assert final["error"] == {"code": "app_error", "message": "out of memory"} and "result" not in final
+    state = script.status(request_id).json()
+    assert (state["status"], state["result"]) == ("failed", said)
+    assert "result" not in r.ann.get(f"/api/v1/requests/{request_id}").json()
+    page = r.ann.get(f"/requests/{request_id}").text
+    assert "out of memory" in page and "AP8B" in page
+    assert r.ann.get(f"/requests/{request_id}.json").json()["result"] == said
+
+
+def test_a_failure_may_say_why_beside_its_result(r, apps):
+    space, app, tab, script = old_space(r), apps(), r.ann.tab(), Script(r).borrow(r.ann)
+    app.register(space.name)
+    request_id = tab.submit(space)
+    app.emit("inference_result", {"request_id": app.take()["request_id"], "status": "error", "error": "boom"})
+    assert tab.outcome(request_id)["error"]["message"] == "boom"
+    assert script.status(request_id).json()["result"] == {"error": "boom"}
 
 
 def test_requests_are_sent_at_once_and_answered_in_any_order(r, apps):
