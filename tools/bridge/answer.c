@@ -42,8 +42,8 @@ static void pass_on(struct job *j)
     struct str all = buf_str(&j->reply.text);
     if (all.n == j->said)
         return;
-    enum err e =
-        client_delta(j->bridge->client, j->lease, str_slice(all.p + j->said, all.n - j->said));
+    enum err e = client_delta(j->bridge->terminal.client, j->lease,
+                              str_slice(all.p + j->said, all.n - j->said));
     j->reply.cut = j->reply.cut || e == ERR_TOO_LARGE;
     j->said = all.n;
     j->told_ms = clock_now().mono_ms;

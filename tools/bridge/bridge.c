@@ -9,62 +9,39 @@
 
 #include <event2/event.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SETTLE_MS      5000  /* when leaving: for what the relay has not taken yet */
 #define TELL_MS        15000 /* a person who waits hears from us at least so often */
-#define WORDS_BYTES    4096
 #define UPSTREAM_BYTES 2048
 #define KEY_BYTES      2048
 
 /* ---- what the relay says (client/client.h) ---- */
 
-static void on_connecting(void *ctx, const char *url)
+static struct bridge *bridge_of(void *terminal)
 {
-    (void)ctx;
-    print("[CONNECT] %s", url);
+    return CONTAINER_OF(terminal, struct bridge, terminal);
 }
 
 static void on_registered(void *ctx, const struct client_registered *r)
 {
-    struct bridge *b = ctx;
-    b->connected = true;
+    struct bridge *b = bridge_of(ctx);
     b->tell_ms = TELL_MS;
     if (r->request_timeout_ms && r->request_timeout_ms / 4 < b->tell_ms)
         b->tell_ms = r->request_timeout_ms / 4;
-    print("[✓] Registration successful! Connection ID: %s", r->connection_id);
-    if (r->resumed)
-        print("%zu requests go on where they were", r->resumed);
-}
-
-static void on_refused(void *ctx, struct str code, struct str message, bool for_good)
-{
-    struct bridge *b = ctx;
-    print("[✗] Registration refused: %.*s (%.*s)", STR_ARG(message), STR_ARG(code));
-    b->exit_code = for_good;
-    if (for_good)
-        client_stop(b->client);
-}
-
-static void on_lost(void *ctx, const char *words, uint64_t retry_ms)
-{
-    struct bridge *b = ctx;
-    print("[✗] %s: %s. Trying again in %.1f s", b->connected ? "Connection lost" : "No connection",
-          words, (double)retry_ms / 1000);
-    b->connected = false;
+    terminal_registered(ctx, r);
 }
 
 static void on_request(void *ctx, const struct client_request *r)
 {
-    job_new(ctx, r);
+    job_new(bridge_of(ctx), r);
 }
 
 static void on_cancel(void *ctx, struct client_lease lease, struct str reason)
 {
-    struct job *j = job_find(ctx, lease);
+    struct job *j = job_find(bridge_of(ctx), lease);
     if (!j)
         return;
     print("[CANCEL] %s: %.*s", j->id, STR_ARG(reason));
@@ -73,73 +50,21 @@ static void on_cancel(void *ctx, struct client_lease lease, struct str reason)
 
 static void on_settled(void *ctx, struct client_lease lease, bool accepted, struct str code)
 {
-    char id[UUID_TEXT_BYTES];
-    uuid_format(lease.request_id, id);
-    if (!accepted)
-        print("[RESULT] %s: the relay had no use for it (%.*s)", id, STR_ARG(code));
-    leave_when_done(ctx);
-}
-
-static void on_drain(void *ctx, uint64_t reconnect_after_ms)
-{
-    (void)ctx;
-    print("The relay is going down, and expects us back in %.1f s",
-          (double)reconnect_after_ms / 1000);
-}
-
-static void on_warning(void *ctx, const char *words)
-{
-    (void)ctx;
-    print("[!] %s", words);
-}
-
-static void on_trace(void *ctx, bool out, struct str text)
-{
-    if (((struct bridge *)ctx)->set.verbose)
-        print("%s %.*s", out ? "-->" : "<--", STR_ARG(text_cut(text, 1500)));
-}
-
-static void on_stopped(void *ctx)
-{
-    struct bridge *b = ctx;
-    print("Stopped");
-    event_base_loopbreak(b->base);
+    terminal_settled(lease, accepted, code);
+    leave_when_done(bridge_of(ctx));
 }
 
 /* ---- leaving ---- */
 
-static void on_patience(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    client_stop(((struct bridge *)arg)->client);
-}
-
-/* A relay that is away just now may come back for its results, but not for ever. */
 void leave_when_done(struct bridge *b)
 {
-    if (!b->leaving || b->running_count > 0)
-        return;
-    if (client_unsettled(b->client) == 0)
-        client_stop(b->client);
-    else if (!evtimer_pending(b->patience, NULL))
-        event_add(b->patience, &(struct timeval){.tv_sec = SETTLE_MS / 1000});
+    terminal_leave_when_done(&b->terminal, b->running_count, SETTLE_MS);
 }
 
-/* First: nothing new, finish what runs. Second: at once. */
-static void on_signal(evutil_socket_t number, short what, void *arg)
+static void on_leave(struct terminal *t)
 {
-    (void)number;
-    (void)what;
-    struct bridge *b = arg;
-    if (b->leaving) { /* a moment for the closing handshake, no more */
-        client_stop(b->client);
-        event_base_loopexit(b->base, &(struct timeval){.tv_usec = 100000});
-        return;
-    }
+    struct bridge *b = bridge_of(t);
     print("Stopping when %zu running requests are done. Again to stop at once", b->running_count);
-    b->leaving = true;
-    client_drain(b->client);
     jobs_give_back(b);
     leave_when_done(b);
 }
@@ -238,17 +163,8 @@ static const char *check(struct settings *s)
 /* ---- start ---- */
 
 static const struct client_callbacks callbacks = {
-    .on_connecting = on_connecting,
-    .on_registered = on_registered,
-    .on_refused = on_refused,
-    .on_lost = on_lost,
-    .on_request = on_request,
-    .on_cancel = on_cancel,
-    .on_settled = on_settled,
-    .on_drain = on_drain,
-    .on_warning = on_warning,
-    .on_trace = on_trace,
-    .on_stopped = on_stopped,
+    TERMINAL_CALLBACKS,     .on_registered = on_registered, .on_request = on_request,
+    .on_cancel = on_cancel, .on_settled = on_settled,
 };
 
 static void on_probed(void *owner, bool good, const char *words)
@@ -260,8 +176,8 @@ static void on_probed(void *owner, bool good, const char *words)
         return;
     }
     printf("%s\n", words);
-    b->exit_code = !good;
-    event_base_loopbreak(b->base);
+    b->terminal.exit_code = !good;
+    event_base_loopbreak(b->terminal.base);
 }
 
 static void start_probe(struct bridge *b)
@@ -280,9 +196,7 @@ static void start_probe(struct bridge *b)
 static enum err dial(struct bridge *b)
 {
     const struct settings *s = &b->set;
-    struct buf why = BUF_INIT(WORDS_BYTES);
-    struct client_options options = {.base = b->base,
-                                     .host = s->host,
+    struct client_options options = {.host = s->host,
                                      .space = s->space,
                                      .token = s->token,
                                      .name = table.program,
@@ -292,11 +206,7 @@ static enum err dial(struct bridge *b)
                                      .ca_file = s->ca,
                                      .insecure = s->insecure};
     (void)read_endpoints(s->endpoints, &options.endpoints);
-    enum err e = client_new(&options, &callbacks, b, &b->client, &why);
-    if (e)
-        options_wrong(&table, buf_cstr(&why));
-    buf_release(&why);
-    return e;
+    return terminal_dial(&b->terminal, &options, &callbacks, &table);
 }
 
 static void print_banner(const struct bridge *b)
@@ -311,42 +221,31 @@ static void print_banner(const struct bridge *b)
 
 static void serve(struct bridge *b)
 {
-    struct event *term = evsignal_new(b->base, SIGTERM, on_signal, b);
-    struct event *interrupt = evsignal_new(b->base, SIGINT, on_signal, b);
-    b->patience = evtimer_new(b->base, on_patience, b);
-    event_add(term, NULL);
-    event_add(interrupt, NULL);
     print_banner(b);
     start_probe(b);
-    event_base_dispatch(b->base);
-    event_free(term);
-    event_free(interrupt);
-    event_free(b->patience);
+    terminal_run(&b->terminal);
     jobs_free(b);
-    client_free(b->client);
 }
 
-static int run(struct bridge *b)
+static void run(struct bridge *b)
 {
-    b->base = event_base_new();
-    b->http = b->base ? http_new(b->base, b->set.upstream_ca) : NULL;
+    struct terminal *t = &b->terminal;
+    t->verbose = b->set.verbose;
+    t->leave = on_leave;
+    b->http = terminal_init(t) ? http_new(t->base, b->set.upstream_ca) : NULL;
     if (!b->http) {
         fputs("bridge: libevent or libcurl cannot start\n", stderr);
-        b->exit_code = 1;
+        t->exit_code = 1;
     } else if (b->set.probe) {
         start_probe(b);
         if (b->probe)
-            event_base_dispatch(b->base);
-    } else if (dial(b)) {
-        b->exit_code = 2;
-    } else {
+            event_base_dispatch(t->base);
+    } else if (!dial(b)) {
         serve(b);
     }
     probe_free(b->probe);
     http_free(b->http);
-    if (b->base)
-        event_base_free(b->base);
-    return b->exit_code;
+    terminal_release(t);
 }
 
 int main(int argc, char **argv)
@@ -373,7 +272,7 @@ int main(int argc, char **argv)
     while (!b.set.plain && str_ends(upstream, STR("/")))
         upstream.n--;
     buf_str_append(&b.upstream, upstream);
-    done = run(&b);
+    run(&b);
     buf_release(&b.upstream);
-    return done;
+    return b.terminal.exit_code;
 }

@@ -8,7 +8,7 @@
 #include "bridge/blame.h"
 #include "bridge/http.h"
 #include "bridge/completion.h"
-#include "client/client.h"
+#include "client/terminal.h"
 #include "codec/sse.h"
 #include "model/message.h"
 
@@ -23,18 +23,14 @@ struct settings {
 };
 
 struct bridge {
+    struct terminal terminal; /* the relay's side of it */
     struct settings set;
     struct buf upstream; /* without a slash at its end, NUL-terminated */
-    struct event_base *base;
-    struct client *client;
     struct http *http;
     struct probe *probe;
     struct list waiting, running; /* jobs, oldest first */
     size_t waiting_count, running_count;
-    struct event *patience; /* leaving: for the relay's acknowledgements */
-    uint64_t tell_ms;       /* the relay hears of every request at least so often */
-    bool leaving, connected;
-    int exit_code;
+    uint64_t tell_ms; /* the relay hears of every request at least so often */
 };
 
 /* A request, from its arrival until we have answered it. */

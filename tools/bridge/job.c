@@ -55,10 +55,10 @@ static void tell_failure(struct job *j, const struct blame *blame)
                                .message = words,
                                .retryable = blame->retryable,
                                .usage = buf_str(&j->reply.usage)};
-    enum err e = client_error(j->bridge->client, j->lease, &f);
+    enum err e = client_error(j->bridge->terminal.client, j->lease, &f);
     if (e && e != ERR_NOT_FOUND) { /* usage that the relay would refuse */
         f.usage = STR("");
-        e = client_error(j->bridge->client, j->lease, &f);
+        e = client_error(j->bridge->terminal.client, j->lease, &f);
     }
     if (!e)
         print("[RESULT] %s: %.*s (%s)", j->id, STR_ARG(words), blame->code);
@@ -66,7 +66,7 @@ static void tell_failure(struct job *j, const struct blame *blame)
 
 void job_succeed(struct job *j, struct str result, struct str usage, const char *how)
 {
-    struct client *c = j->bridge->client;
+    struct client *c = j->bridge->terminal.client;
     enum err e = client_result(c, j->lease, result, usage);
     if (e == ERR_BAD_MESSAGE || e == ERR_BAD_JSON)
         e = client_result(c, j->lease, result, STR(""));
@@ -125,7 +125,7 @@ static void tell(struct job *j)
     else
         buf_puts(&words, answer_begun(j) ? "working" : "waiting for the answer to begin");
     struct client_progress p = {.percent = -1, .message = buf_str(&words)};
-    (void)client_progress(j->bridge->client, j->lease, &p);
+    (void)client_progress(j->bridge->terminal.client, j->lease, &p);
     buf_release(&words);
     j->told_ms = clock_now().mono_ms;
 }
@@ -309,7 +309,8 @@ static void job_start(struct job *j)
 
 static void start_waiting(struct bridge *b)
 {
-    while (!b->leaving && b->running_count < b->set.concurrency && !list_empty(&b->waiting))
+    while (!b->terminal.leaving && b->running_count < b->set.concurrency &&
+           !list_empty(&b->waiting))
         job_start(CONTAINER_OF(list_first(&b->waiting), struct job, link));
 }
 
@@ -341,7 +342,7 @@ void job_new(struct bridge *b, const struct client_request *r)
     uuid_format(r->lease.request_id, j->id);
     j->body = BUF_INIT(BODY_BYTES);
     answer_init(j);
-    j->timer = evtimer_new(b->base, on_timer, j);
+    j->timer = evtimer_new(b->terminal.base, on_timer, j);
     if (!j->timer)
         out_of_memory();
     list_push_back(&b->waiting, &j->link);

@@ -1,9 +1,10 @@
 /* mock-app: an inference app without a model. It takes the requests of a space, streams words for a
  * while and answers, so that a relay can be tried and tested. It is also the example to copy from:
  * an app of your own is this file with another job_tick(), on top of client/client.h, which does
- * all the talking to the relay. */
+ * all the talking to the relay, and client/terminal.h, which ends it well. */
 #include "client/client.h"
 #include "client/options.h"
+#include "client/terminal.h"
 #include "client/text.h"
 #include "mock/answer.h"
 
@@ -17,8 +18,6 @@
 #include <event2/event.h>
 
 #include <math.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,16 +36,17 @@ struct settings {
 };
 
 struct mock {
+    struct terminal terminal; /* the relay's side of it */
     struct settings set;
-    struct event_base *base;
-    struct client *client;
     struct list waiting, running; /* jobs, oldest first */
     size_t waiting_count, running_count;
     uint64_t random; /* state of chance() */
-    bool leaving, connected;
-    struct event *patience;
-    int exit_code;
 };
+
+static struct mock *mock_of(void *terminal)
+{
+    return CONTAINER_OF(terminal, struct mock, terminal);
+}
 
 /* A request, from its arrival until we have answered it. */
 struct job {
@@ -95,8 +95,7 @@ static void start_waiting(struct mock *m);
 
 static void leave_when_done(struct mock *m)
 {
-    if (m->leaving && m->running_count == 0 && client_unsettled(m->client) == 0)
-        client_stop(m->client);
+    terminal_leave_when_done(&m->terminal, m->running_count, PATIENCE_MS);
 }
 
 static struct job *job_find(struct mock *m, struct client_lease lease)
@@ -144,7 +143,8 @@ static void job_fail(struct job *j, const char *code, const char *message)
     write_usage(j, &usage);
     struct client_failure f = {
         .code = str_of(code), .message = str_of(message), .usage = buf_str(&usage)};
-    if (!client_error(j->mock->client, j->lease, &f)) /* else nobody waits for it any more */
+    if (!client_error(j->mock->terminal.client, j->lease,
+                      &f)) /* else nobody waits for it any more */
         print("[RESULT] %s: %s (%s)", j->id, message, code);
     buf_release(&usage);
     job_done(j);
@@ -174,7 +174,7 @@ static void job_succeed(struct job *j)
     else
         write_text_result(j, seconds, &result);
     write_usage(j, &usage);
-    if (client_result(m->client, j->lease, buf_str(&result), buf_str(&usage)))
+    if (client_result(m->terminal.client, j->lease, buf_str(&result), buf_str(&usage)))
         print("[✗] %s: the result cannot be sent", j->id);
     else
         print("[RESULT] %s: completed in %.2f s", j->id, seconds);
@@ -191,7 +191,7 @@ static void stream(struct job *j, double part)
     while (to > j->said && to < all.n && all.p[to - 1] != ' ')
         to--;
     if (to > j->said)
-        client_delta(j->mock->client, j->lease, str_slice(all.p + j->said, to - j->said));
+        client_delta(j->mock->terminal.client, j->lease, str_slice(all.p + j->said, to - j->said));
     j->said = to > j->said ? to : j->said;
 }
 
@@ -200,7 +200,7 @@ static void report(struct job *j, double part)
     while (j->quarters < 4 && part >= 0.25 * (j->quarters + 1)) {
         j->quarters++;
         struct client_progress p = {.percent = 25 * j->quarters, .message = STR("writing words")};
-        client_progress(j->mock->client, j->lease, &p);
+        client_progress(j->mock->terminal.client, j->lease, &p);
         print("[PROGRESS] %s: %u %%", j->id, 25 * j->quarters);
     }
 }
@@ -242,7 +242,8 @@ static void job_start(struct job *j)
 
 static void start_waiting(struct mock *m)
 {
-    while (!m->leaving && m->running_count < m->set.concurrency && !list_empty(&m->waiting))
+    while (!m->terminal.leaving && m->running_count < m->set.concurrency &&
+           !list_empty(&m->waiting))
         job_start(CONTAINER_OF(list_first(&m->waiting), struct job, link));
 }
 
@@ -256,7 +257,7 @@ static struct job *job_new(struct mock *m, const struct client_request *r)
     uuid_format(r->lease.request_id, j->id);
     j->answer = BUF_INIT(ANSWER_BYTES);
     j->data = BUF_INIT(RESULT_BYTES);
-    j->timer = event_new(m->base, -1, EV_PERSIST, job_tick, j);
+    j->timer = event_new(m->terminal.base, -1, EV_PERSIST, job_tick, j);
     list_push_back(&m->waiting, &j->link);
     m->waiting_count++;
     return j;
@@ -273,7 +274,7 @@ static void plan_answer(struct job *j, struct str prompt)
 
 static void on_request(void *ctx, const struct client_request *r)
 {
-    struct mock *m = ctx;
+    struct mock *m = mock_of(ctx);
     struct job *j = job_new(m, r);
     struct json_t *payload = NULL;
     struct str prompt = STR(""), endpoint = STR("");
@@ -292,8 +293,7 @@ static void on_request(void *ctx, const struct client_request *r)
 
 static void on_cancel(void *ctx, struct client_lease lease, struct str reason)
 {
-    struct mock *m = ctx;
-    struct job *j = job_find(m, lease);
+    struct job *j = job_find(mock_of(ctx), lease);
     if (!j)
         return;
     print("[CANCEL] %s: %.*s", j->id, STR_ARG(reason));
@@ -302,97 +302,20 @@ static void on_cancel(void *ctx, struct client_lease lease, struct str reason)
 
 static void on_settled(void *ctx, struct client_lease lease, bool accepted, struct str code)
 {
-    struct mock *m = ctx;
-    char id[UUID_TEXT_BYTES];
-    uuid_format(lease.request_id, id);
-    if (!accepted)
-        print("[RESULT] %s: the relay had no use for it (%.*s)", id, STR_ARG(code));
-    leave_when_done(m);
-}
-
-static void on_connecting(void *ctx, const char *url)
-{
-    (void)ctx;
-    print("[CONNECT] %s", url);
+    terminal_settled(lease, accepted, code);
+    leave_when_done(mock_of(ctx));
 }
 
 static void on_registered(void *ctx, const struct client_registered *r)
 {
-    struct mock *m = ctx;
-    m->connected = true;
-    print("[✓] Registration successful!");
-    print("Connection ID: %s", r->connection_id);
-    if (r->resumed)
-        print("%zu requests go on where they were", r->resumed);
+    terminal_registered(ctx, r);
 }
 
-static void on_refused(void *ctx, struct str code, struct str message, bool for_good)
+static void on_leave(struct terminal *t)
 {
-    struct mock *m = ctx;
-    print("[✗] Registration refused: %.*s (%.*s)", STR_ARG(message), STR_ARG(code));
-    m->exit_code = for_good;
-    if (for_good)
-        client_stop(m->client);
-}
-
-static void on_lost(void *ctx, const char *words, uint64_t retry_ms)
-{
-    struct mock *m = ctx;
-    print("[✗] %s: %s. Trying again in %.1f s", m->connected ? "Connection lost" : "No connection",
-          words, (double)retry_ms / 1000);
-    m->connected = false;
-}
-
-static void on_drain(void *ctx, uint64_t reconnect_after_ms)
-{
-    (void)ctx;
-    print("The relay is going down, and expects us back in %.1f s",
-          (double)reconnect_after_ms / 1000);
-}
-
-static void on_warning(void *ctx, const char *words)
-{
-    (void)ctx;
-    print("[!] %s", words);
-}
-
-static void on_trace(void *ctx, bool out, struct str text)
-{
-    if (((struct mock *)ctx)->set.verbose)
-        print("%s %.*s", out ? "-->" : "<--", STR_ARG(text_cut(text, 1500)));
-}
-
-static void on_stopped(void *ctx)
-{
-    struct mock *m = ctx;
-    print("Stopped");
-    event_base_loopbreak(m->base);
-}
-
-/* ---- leaving ---- */
-
-static void on_patience(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    client_stop(((struct mock *)arg)->client);
-}
-
-/* First: nothing new, finish what runs; what waits goes back to the relay. Second: at once. */
-static void on_signal(evutil_socket_t number, short what, void *arg)
-{
-    (void)number;
-    (void)what;
-    struct mock *m = arg;
-    if (m->leaving) { /* a moment for the closing handshake, no more */
-        client_stop(m->client);
-        event_base_loopexit(m->base, &(struct timeval){.tv_usec = 100000});
-        return;
-    }
+    struct mock *m = mock_of(t);
     print("Stopping: %zu running. Again to stop at once", m->running_count);
-    m->leaving = true;
-    client_drain(m->client);
-    event_add(m->patience, &(struct timeval){.tv_sec = PATIENCE_MS / 1000});
+    terminal_leave_within(t, PATIENCE_MS);
     leave_when_done(m);
 }
 
@@ -418,25 +341,14 @@ static const struct option_table table = {
     "mock-app --space NAME [options]\nAn inference app without a model."};
 
 static const struct client_callbacks callbacks = {
-    .on_connecting = on_connecting,
-    .on_registered = on_registered,
-    .on_refused = on_refused,
-    .on_lost = on_lost,
-    .on_request = on_request,
-    .on_cancel = on_cancel,
-    .on_settled = on_settled,
-    .on_drain = on_drain,
-    .on_warning = on_warning,
-    .on_trace = on_trace,
-    .on_stopped = on_stopped,
+    TERMINAL_CALLBACKS,     .on_registered = on_registered, .on_request = on_request,
+    .on_cancel = on_cancel, .on_settled = on_settled,
 };
 
 static enum err dial(struct mock *m)
 {
     const struct settings *s = &m->set;
-    struct buf why = BUF_INIT(ANSWER_BYTES);
-    struct client_options options = {.base = m->base,
-                                     .host = s->host,
+    struct client_options options = {.host = s->host,
                                      .space = s->space,
                                      .token = s->token,
                                      .name = table.program,
@@ -447,31 +359,20 @@ static enum err dial(struct mock *m)
                                          ENDPOINTS_DEFAULT | ENDPOINT_BIT(ENDPOINT_EMBEDDINGS),
                                      .ca_file = s->ca,
                                      .insecure = s->insecure};
-    enum err e = client_new(&options, &callbacks, m, &m->client, &why);
-    if (e)
-        options_wrong(&table, buf_cstr(&why));
-    buf_release(&why);
-    return e;
+    return terminal_dial(&m->terminal, &options, &callbacks, &table);
 }
 
 static void run(struct mock *m)
 {
-    struct event *term = evsignal_new(m->base, SIGTERM, on_signal, m);
-    struct event *interrupt = evsignal_new(m->base, SIGINT, on_signal, m);
-    m->patience = evtimer_new(m->base, on_patience, m);
+    m->terminal.verbose = m->set.verbose;
+    m->terminal.leave = on_leave;
     m->random = m->set.seed ? m->set.seed : random_u64();
-    event_add(term, NULL);
-    event_add(interrupt, NULL);
     print_banner(&m->set);
-    event_base_dispatch(m->base);
-    event_free(term);
-    event_free(interrupt);
-    event_free(m->patience);
+    terminal_run(&m->terminal);
     while (!list_empty(&m->running))
         job_free(CONTAINER_OF(list_first(&m->running), struct job, link));
     while (!list_empty(&m->waiting))
         job_free(CONTAINER_OF(list_first(&m->waiting), struct job, link));
-    client_free(m->client);
 }
 
 int main(int argc, char **argv)
@@ -486,13 +387,10 @@ int main(int argc, char **argv)
         return options_wrong(&table, "--space is missing");
     list_init(&m.waiting);
     list_init(&m.running);
-    m.base = event_base_new();
-    if (!m.base)
-        return 1;
-    if (dial(&m))
-        m.exit_code = 2;
-    else
+    if (!terminal_init(&m.terminal))
+        m.terminal.exit_code = 1;
+    else if (!dial(&m))
         run(&m);
-    event_base_free(m.base);
-    return m.exit_code;
+    terminal_release(&m.terminal);
+    return m.terminal.exit_code;
 }
