@@ -80,6 +80,8 @@ void save_surely(struct relay *r, enum change_kind kind, int64_t key, struct uui
 void sure_free_all(struct relay *r);
 void saves_answered(struct relay *r, const struct event *e);
 bool saves_overloaded(const struct relay *r);
+/* How many may be under way, when that is why; 0 = the oldest takes too long. */
+uint64_t saves_limit(const struct relay *r);
 /* NULL when the connection has LOADS_PER_CONN under way: loads wait with what everybody saves, and
  * nobody's may fill that list. */
 struct load *load_start(struct relay *r, enum load_for purpose, uint64_t conn,

@@ -444,6 +444,9 @@ void api_keys_end(struct relay *r, struct person *p); /* all of them, and saves 
 /* commands.c and the files of one kind of command each */
 void command_run(struct relay *r, const struct event *e);
 struct reply *reply_send(struct relay *r, uint64_t ticket, enum err err, const char *message);
+void reply_too_many(struct relay *r, uint64_t ticket, const char *message, uint64_t limit,
+                    uint64_t retry_after_ms);
+void reply_changing(struct relay *r, uint64_t ticket, const char *message);
 struct audit_record *audit_new(struct relay *r, const struct command *c, const char *action,
                                struct str subject, const char *detail);
 bool actor_is_admin(struct relay *r, const struct actor *a);

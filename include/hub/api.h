@@ -3,6 +3,7 @@
 #ifndef HUB_API_H
 #define HUB_API_H
 
+#include "codec/problem.h"
 #include "hub/state.h"
 
 #define API_REQUESTS_PATH "/api/v1/requests"
@@ -13,7 +14,7 @@ void api_create(struct hub *h, struct exchange *x); /* POST API_REQUESTS_PATH */
 void api_events(struct hub *h, struct exchange *x); /* GET API_REQUESTS_PATH/ID/events */
 uint64_t api_create_body_max(struct hub *h, const struct exchange *x);
 
-/* problem+json. */
-void api_refuse(struct exchange *x, enum err e, struct str detail, uint64_t retry_after_ms);
+/* A problem, see problem_write. */
+void api_refuse(struct exchange *x, enum err e, struct str detail, struct retry retry);
 
 #endif

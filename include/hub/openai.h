@@ -4,6 +4,7 @@
 #ifndef HUB_OPENAI_H
 #define HUB_OPENAI_H
 
+#include "codec/problem.h"
 #include "hub/state.h"
 
 #define OPENAI_PATH "/v1/"
@@ -15,8 +16,9 @@ uint64_t openai_body_max(struct hub *h, const struct exchange *x);
 /* {"error": ...} in OpenAI's shape; code, message and param as of openai_error, fields: headers. */
 void openai_reply_error(struct exchange *x, struct str code, struct str message, const char *param,
                         const char *fields);
+/* With retry.after_ms: and it may go better then. */
 void openai_reply_later(struct exchange *x, struct str code, struct str message,
-                        uint64_t retry_after_ms);
+                        struct retry retry);
 void openai_refuse_model(struct exchange *x, struct str name); /* there is none of this name */
 void openai_no_route(struct exchange *x, const char *allow);   /* 405, or without allow 404 */
 void openai_refuse(struct exchange *x, enum err e, const char *message, uint64_t retry_after_ms);

@@ -4,6 +4,8 @@
 #ifndef HUB_SORRY_H
 #define HUB_SORRY_H
 
+#include <stdint.h>
+
 struct exchange;
 
 enum sorry {
@@ -14,7 +16,7 @@ enum sorry {
     SORRY__MAX
 };
 
-/* Replies to x. */
-void sorry_reply(struct exchange *x, enum sorry what);
+/* Replies to x. limit: how many may wait, when there are too many; 0 = that is not why. */
+void sorry_reply(struct exchange *x, enum sorry what, uint64_t limit);
 
 #endif

@@ -117,6 +117,7 @@ struct reply {
     enum err err;
     char message[512]; /* a sentence when err is set; may be "" */
     uint64_t retry_after_ms;
+    uint64_t limit; /* refused, because there are so many already; 0 = not counted */
     struct uuid id; /* of what was made */
     uint64_t position;
     uint32_t inputs;           /* INPUT_ bits, see CMD_SUBMIT */

@@ -248,7 +248,7 @@ struct client_out {
     enum err code;
     struct str message;      /* "" = the code's default sentence */
     uint64_t retry_after_ms; /* 0 = none */
-    uint64_t limit;          /* RATE_LIMITED: how many a person may have; 0 = not for a person */
+    uint64_t limit;          /* refused, because there are so many already; 0 = not counted */
 };
 
 #endif

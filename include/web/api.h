@@ -5,9 +5,8 @@
 
 #include "web/page.h"
 
-#define API_PREFIX   "/api/"
-#define API_ROOT     "/api/v1"
-#define API_RETRY_MS 1000
+#define API_PREFIX "/api/"
+#define API_ROOT   "/api/v1"
 
 struct json_t;
 
@@ -29,10 +28,11 @@ void api_reply_text(struct page_request *p, struct str json);
 void api_created(struct page_request *p, const char *kind, struct str name, struct json_t *given);
 void api_done(struct page_request *p); /* 204 */
 /* detail "" = the code's own sentence. What is inside only becomes what peers see. A problem that
- * passes (429, 503) says when to try again: after retry_ms, 0 = in a moment. */
-void api_fail(struct page_request *p, enum err e, struct str detail, uint64_t retry_ms);
-void api_problem(struct page_request *p, unsigned status, enum err code, struct str detail,
-                 uint64_t retry_ms);
+ * passes (429, 503) says that it may be tried again in a moment. */
+void api_fail(struct page_request *p, enum err e, struct str detail);
+void api_problem(struct page_request *p, unsigned status, enum err code, struct str detail);
+/* The same, where there are as many as there may be. */
+void api_fail_full(struct page_request *p, enum err e, struct str detail, uint64_t limit);
 /* What the core said. The reply is released. */
 void api_refused(struct page_request *p, enum err e, struct reply *reply);
 /* Carries out a command of which only the success matters. False: it has been replied to. */

@@ -50,6 +50,7 @@ bool asset_text(const struct web *w, const char *path, struct buf *storage, stru
 
 /* argon2id runs on web threads, two at a time. False: too many wait for their turn, answer 503. */
 bool hashing_begin(struct web *w);
+unsigned hashing_places(const struct web *w); /* so many may wait or hash */
 void hashing_end(struct web *w);
 /* Around the hash of somebody who has no account: they stand in a line of their own and have one
  * place of the two at most, so that log-ins always come through. False: the line is full, answer

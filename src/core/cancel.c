@@ -8,20 +8,21 @@ static bool may_cancel(struct relay *r, const struct request_record *q, const st
     return q->user_key == who->user_key || identity_is_admin(r, who);
 }
 
-static void refuse_cancel(struct relay *r, uint64_t conn, uint64_t ticket, struct str ref)
+static void refuse_cancel(struct relay *r, uint64_t conn, uint64_t ticket, struct str ref,
+                          uint64_t limit)
 {
     static const char message[] = "Too many cancels at once";
     if (ticket)
-        reply_send(r, ticket, ERR_RATE_LIMITED, message)->retry_after_ms = RETRY_MS;
+        reply_too_many(r, ticket, message, limit, RETRY_MS);
     else
-        send_client_error(r, conn, ref, ERR_RATE_LIMITED, str_of(message), RETRY_MS);
+        send_client_error(r, conn, ref, ERR_RATE_LIMITED, str_of(message), RETRY_MS)->limit = limit;
 }
 
 static void cancel(struct relay *r, struct request *q, uint64_t conn, uint64_t ticket,
                    struct str ref)
 {
     if (!waiter_add(q, conn, ticket, ref)) {
-        refuse_cancel(r, conn, ticket, ref);
+        refuse_cancel(r, conn, ticket, ref, WAITERS_MAX);
         return;
     }
     if (request_status_final(q->rec.status) || q->rec.status == REQUEST_CANCELLING)
@@ -45,7 +46,7 @@ void cancel_message(struct relay *r, const struct event *e)
     }
     struct load *l = load_start(r, LOAD_FOR_CANCEL, e->conn, m->request_id);
     if (!l) {
-        refuse_cancel(r, e->conn, 0, m->ref);
+        refuse_cancel(r, e->conn, 0, m->ref, LOADS_PER_CONN);
         return;
     }
     l->who = *e->who;

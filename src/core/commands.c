@@ -17,6 +17,20 @@ struct reply *reply_send(struct relay *r, uint64_t ticket, enum err err, const c
     return reply;
 }
 
+void reply_too_many(struct relay *r, uint64_t ticket, const char *message, uint64_t limit,
+                    uint64_t retry_after_ms)
+{
+    struct reply *reply = reply_send(r, ticket, ERR_RATE_LIMITED, message);
+    reply->limit = limit;
+    reply->retry_after_ms = retry_after_ms;
+}
+
+/* Rows are saved whole, so there is one change at a time. */
+void reply_changing(struct relay *r, uint64_t ticket, const char *message)
+{
+    reply_send(r, ticket, ERR_LOCKED, message)->limit = 1;
+}
+
 struct audit_record *audit_new(struct relay *r, const struct command *c, const char *action,
                                struct str subject, const char *detail)
 {

@@ -104,7 +104,9 @@ void command_api_key_add(struct relay *r, const struct event *e)
         err = check_key(r, &c->api_key, &why);
     if (!err)
         err = check_room(r, &c->api_key, p, &why);
-    if (err)
+    if (err == ERR_RATE_LIMITED)
+        reply_too_many(r, e->ticket, why, r->limits.api_keys_per_person, 0);
+    else if (err)
         reply_send(r, e->ticket, err, why);
     else
         add(r, e, p);

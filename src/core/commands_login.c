@@ -79,12 +79,15 @@ static uint64_t must_wait(const struct relay *r, const struct tries *t, uint64_t
     return free_at > now ? free_at - now : 0;
 }
 
-static uint64_t wait_of(struct relay *r, const struct command *c)
+/* *limit: how many tries there may be of what has to wait the longest. */
+static uint64_t wait_of(struct relay *r, const struct command *c, uint64_t *limit)
 {
     uint64_t account = must_wait(r, tries_get(r, 'a', c->user.name, false),
                                  r->limits.login_failures_account, SLOW_FROM);
     uint64_t address = must_wait(r, tries_get(r, 'i', c->actor.address, false),
                                  r->limits.login_failures_address, UINT32_MAX);
+    *limit =
+        address > account ? r->limits.login_failures_address : r->limits.login_failures_account;
     return address > account ? address : account;
 }
 
@@ -104,14 +107,13 @@ static bool note_try(struct relay *r, char kind, const char *name)
 void command_login_may(struct relay *r, const struct event *e)
 {
     const struct command *c = e->command;
-    uint64_t wait = wait_of(r, c);
+    uint64_t limit, wait = wait_of(r, c, &limit);
     if (!wait && HASH_COUNT(r->tries) + 2 > TRIES_MAX)
         tries_prune(r);
     if (!wait && (!note_try(r, 'a', c->user.name) || !note_try(r, 'i', c->actor.address)))
         wait = PENDING_MS;
     if (wait)
-        reply_send(r, e->ticket, ERR_RATE_LIMITED, "Too many failed log-ins")->retry_after_ms =
-            wait;
+        reply_too_many(r, e->ticket, "Too many failed log-ins", limit, wait);
     else
         reply_send(r, e->ticket, OK, NULL);
 }
@@ -151,7 +153,8 @@ void command_register_may(struct relay *r, const struct event *e)
     if (t)
         wait = must_wait(r, t, r->limits.registrations_per_address, UINT32_MAX);
     if (wait) {
-        reply_send(r, e->ticket, ERR_RATE_LIMITED, "Too many registrations")->retry_after_ms = wait;
+        reply_too_many(r, e->ticket, "Too many registrations", r->limits.registrations_per_address,
+                       wait);
         return;
     }
     if (!t->failures++)

@@ -78,7 +78,7 @@ void command_space_add(struct relay *r, const struct event *e)
     put_space(r, e, &rec, "space.add", added);
 }
 
-/* To be changed; NULL when it was answered. Rows are saved whole, so one change at a time. */
+/* To be changed; NULL when it was answered. */
 static struct space *named(struct relay *r, const struct event *e)
 {
     const struct command *c = e->command;
@@ -88,8 +88,7 @@ static struct space *named(struct relay *r, const struct event *e)
     if (!s || s->pending || s->removed)
         reply_send(r, e->ticket, ERR_NOT_FOUND, "Space not found");
     else if (s->changing)
-        reply_send(r, e->ticket, ERR_LOCKED,
-                   "Another change of this space is being saved; try again");
+        reply_changing(r, e->ticket, "Another change of this space is being saved; try again");
     else
         return s;
     return NULL;

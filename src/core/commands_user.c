@@ -137,8 +137,7 @@ static struct person *named(struct relay *r, const struct event *e)
     if (!p || p->pending)
         reply_send(r, e->ticket, ERR_NOT_FOUND, "There is no such user");
     else if (p->changing)
-        reply_send(r, e->ticket, ERR_LOCKED,
-                   "Another change of this account is being saved; try again");
+        reply_changing(r, e->ticket, "Another change of this account is being saved; try again");
     else
         return p;
     return NULL;

@@ -44,8 +44,7 @@ static void load(struct relay *r, const struct event *e)
     const struct command *c = e->command;
     struct load *l = load_start(r, LOAD_FOR_QUERY, QUESTIONS_OF(c->actor.user_key), c->id);
     if (!l) {
-        reply_send(r, e->ticket, ERR_RATE_LIMITED, "Too many questions at once")->retry_after_ms =
-            RETRY_MS;
+        reply_too_many(r, e->ticket, "Too many questions at once", LOADS_PER_CONN, RETRY_MS);
         return;
     }
     l->ticket = e->ticket;

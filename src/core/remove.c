@@ -37,8 +37,7 @@ void command_request_remove(struct relay *r, const struct event *e)
     }
     struct load *l = load_start(r, LOAD_FOR_REMOVE, QUESTIONS_OF(c->actor.user_key), c->id);
     if (!l) {
-        reply_send(r, e->ticket, ERR_RATE_LIMITED, "Too many removals at once")->retry_after_ms =
-            RETRY_MS;
+        reply_too_many(r, e->ticket, "Too many removals at once", LOADS_PER_CONN, RETRY_MS);
         return;
     }
     l->ticket = e->ticket;

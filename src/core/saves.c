@@ -95,9 +95,14 @@ void sure_free_all(struct relay *r)
         sure_free(r, CONTAINER_OF(it, struct sure, link));
 }
 
+uint64_t saves_limit(const struct relay *r)
+{
+    return HASH_COUNT(r->saves) >= r->limits.saves_pending ? r->limits.saves_pending : 0;
+}
+
 bool saves_overloaded(const struct relay *r)
 {
-    if (HASH_COUNT(r->saves) >= r->limits.saves_pending)
+    if (saves_limit(r))
         return true;
     struct list *oldest = list_first(&r->saves_in_order);
     return oldest && r->now.mono_ms - CONTAINER_OF(oldest, struct save, link)->since_ms >

@@ -24,7 +24,7 @@ struct refusal {
     uint64_t retry_after_ms;
     struct str message;
     uint32_t inputs;
-    uint64_t limit; /* of a person, see client_out */
+    uint64_t limit; /* see client_out */
 };
 
 static enum err refuse(struct refusal *why, enum err code, struct str message,
@@ -85,11 +85,11 @@ static void take_note_back(struct relay *r, const struct request *q)
 
 /* ---- whether ---- */
 
-/* A person has as many as they may have. */
-static enum err refuse_more(struct refusal *why, uint64_t limit, struct str message,
+/* There are as many as there may be. */
+static enum err refuse_more(struct refusal *why, enum err code, uint64_t limit, struct str message,
                             uint64_t retry_after_ms)
 {
-    enum err e = refuse(why, ERR_RATE_LIMITED, message, retry_after_ms);
+    enum err e = refuse(why, code, message, retry_after_ms);
     why->limit = limit;
     return e;
 }
@@ -99,7 +99,7 @@ static enum err check_person(struct relay *r, const struct wish *w, struct refus
     struct person *p = w->person;
     if (p->unfinished >= r->limits.unfinished_per_person)
         return refuse_more(
-            why, r->limits.unfinished_per_person,
+            why, ERR_RATE_LIMITED, r->limits.unfinished_per_person,
             relay_text(r, "You have %u unfinished requests, which is the most at a time",
                        p->unfinished),
             OVERLOAD_RETRY_MS);
@@ -108,13 +108,13 @@ static enum err check_person(struct relay *r, const struct wish *w, struct refus
     if (by_space)
         wait_ms = space_ms;
     if (wait_ms)
-        return refuse_more(why, by_space ? 1 : r->limits.requests_per_minute,
+        return refuse_more(why, ERR_RATE_LIMITED, by_space ? 1 : r->limits.requests_per_minute,
                            relay_text(r, "Too many requests, try again in %llu s",
                                       (unsigned long long)((wait_ms + 999) / 1000)),
                            wait_ms);
     if (w->key.n && (wait_ms = idempotency_wait(r, p)))
-        return refuse(why, ERR_RATE_LIMITED, STR("You have too many idempotency keys in use"),
-                      wait_ms);
+        return refuse_more(why, ERR_RATE_LIMITED, r->limits.idempotency_keys_per_person,
+                           STR("You have too many idempotency keys in use"), wait_ms);
     return OK;
 }
 
@@ -175,11 +175,12 @@ static enum err check_submit(struct relay *r, const struct wish *w, struct refus
                                  (unsigned long long)r->limits.payload_bytes),
                       0);
     if (queue_length(&s->waiting) + s->accepting >= r->limits.queue_per_space)
-        return refuse(why, ERR_QUEUE_FULL, STR("The queue of this space is full"),
-                      OVERLOAD_RETRY_MS);
+        return refuse_more(why, ERR_QUEUE_FULL, r->limits.queue_per_space,
+                           STR("The queue of this space is full"), OVERLOAD_RETRY_MS);
     if (saves_overloaded(r))
-        return refuse(why, ERR_STORE_UNAVAILABLE,
-                      STR("Saving is slow at the moment; nothing was accepted"), OVERLOAD_RETRY_MS);
+        return refuse_more(why, ERR_STORE_UNAVAILABLE, saves_limit(r),
+                           STR("Saving is slow at the moment; nothing was accepted"),
+                           OVERLOAD_RETRY_MS);
     return check_person(r, w, why);
 }
 
@@ -195,6 +196,7 @@ static void send_refusal(struct relay *r, const struct wish *w, const struct ref
     struct reply *reply = reply_send(r, w->ticket, why->code, NULL);
     snprintf(reply->message, sizeof reply->message, "%.*s", STR_ARG(why->message));
     reply->retry_after_ms = why->retry_after_ms;
+    reply->limit = why->limit;
     reply->inputs = why->inputs;
 }
 
@@ -237,8 +239,8 @@ static bool repeated(struct relay *r, const struct wish *w)
         size_t position = position_of(request_find(r, k->request_id));
         send_submitted(r, k->request_id, position, w->conn, w->ticket, w->ref);
     } else if (!waiter_add(k->accepting, w->conn, w->ticket, w->ref)) {
-        (void)refuse(&why, ERR_STORE_UNAVAILABLE, STR("The request is still being saved"),
-                     OVERLOAD_RETRY_MS);
+        (void)refuse_more(&why, ERR_STORE_UNAVAILABLE, WAITERS_MAX,
+                          STR("The request is still being saved"), OVERLOAD_RETRY_MS);
         send_refusal(r, w, &why);
     }
     return true;

@@ -109,8 +109,9 @@ static void watch_request(struct relay *r, const struct event *e)
     if (!q) {
         struct load *l = load_start(r, LOAD_FOR_SUBSCRIBE, e->conn, m->topic.id);
         if (!l) {
-            refused(r, e->conn, ERR_RATE_LIMITED, m->topic_text)->client_out.retry_after_ms =
-                ADMIN_EVERY_MS;
+            struct effect *x = refused(r, e->conn, ERR_RATE_LIMITED, m->topic_text);
+            x->client_out.retry_after_ms = ADMIN_EVERY_MS;
+            x->client_out.limit = LOADS_PER_CONN;
             return;
         }
         l->who = *e->who;

@@ -15,9 +15,9 @@
 
 /* ---- errors ---- */
 
-void api_refuse(struct exchange *x, enum err e, struct str detail, uint64_t retry_after_ms)
+void api_refuse(struct exchange *x, enum err e, struct str detail, struct retry retry)
 {
-    exchange_problem(x, (unsigned)err_http_status(e), e, detail, retry_after_ms, STR(""));
+    exchange_problem(x, (unsigned)err_http_status(e), e, detail, retry, STR(""));
 }
 
 /* ---- a request that is being made ---- */
@@ -36,15 +36,8 @@ static struct create *create_of(struct call *c)
 static void fail(struct call *c, const struct client_out *m)
 {
     struct exchange *x = call_take(c);
-    char fields[160] = "";
-    if (m->limit)
-        snprintf(fields, sizeof fields,
-                 "RateLimit-Limit: %llu\r\nRateLimit-Remaining: 0\r\nRateLimit-Reset: %llu\r\n",
-                 (unsigned long long)m->limit,
-                 (unsigned long long)((m->retry_after_ms + 999) / 1000));
     if (x)
-        exchange_problem(x, (unsigned)err_http_status(m->code), m->code, m->message,
-                         m->retry_after_ms, str_of(fields));
+        api_refuse(x, m->code, m->message, (struct retry){m->retry_after_ms, m->limit});
     call_end(c);
 }
 
@@ -82,7 +75,7 @@ static void reply(struct create *r, const struct request_view *v)
         snprintf(fields + n, sizeof fields - n, "Preference-Applied: wait=%llu\r\n",
                  (unsigned long long)(r->wait_ms / 1000));
     if (x && native_encode_request(b, v))
-        api_refuse(x, ERR_INTERNAL, STR(""), 0);
+        api_refuse(x, ERR_INTERNAL, STR(""), (struct retry){0});
     else if (x)
         exchange_reply(x, over ? 200 : 202, JSON_TYPE, str_of(fields), buf_str(b));
     buf_consume(b, b->len);
@@ -121,7 +114,7 @@ static void on_timer(struct call *c)
 static bool on_gone(struct call *c, enum err why)
 {
     if (why)
-        fail(c, &(struct client_out){.code = why, .retry_after_ms = 1000});
+        fail(c, &(struct client_out){.code = why});
     return why;
 }
 
@@ -179,7 +172,8 @@ static void start(struct hub *h, struct exchange *x, const struct identity *who)
     enum err e = native_decode_submit(&h->decoder, exchange_body(x),
                                       http_field(head, STR("Idempotency-Key")), &m);
     if (e) {
-        api_refuse(x, e == ERR_MEMORY ? ERR_STORE_UNAVAILABLE : e, str_of(h->decoder.why), 0);
+        api_refuse(x, e == ERR_MEMORY ? ERR_STORE_UNAVAILABLE : e, str_of(h->decoder.why),
+                   (struct retry){0});
         return;
     }
     struct create *r = xcalloc(1, sizeof *r);
@@ -192,11 +186,12 @@ void api_create(struct hub *h, struct exchange *x)
 {
     struct identity who;
     if (!routes_identify(h, x, &who))
-        api_refuse(x, ERR_UNAUTHORIZED, STR(""), 0);
+        api_refuse(x, ERR_UNAUTHORIZED, STR(""), (struct retry){0});
     else if (hub_stopping(h))
-        api_refuse(x, ERR_SHUTTING_DOWN, STR(""), 1000);
+        api_refuse(x, ERR_SHUTTING_DOWN, STR(""), (struct retry){0});
     else if (!is_json(exchange_head(x)))
-        exchange_problem(x, 415, ERR_BAD_MESSAGE, STR("The body must be " JSON_TYPE), 0, STR(""));
+        exchange_problem(x, 415, ERR_BAD_MESSAGE, STR("The body must be " JSON_TYPE),
+                         (struct retry){0}, STR(""));
     else
         start(h, x, &who);
 }

@@ -47,7 +47,7 @@ static void finish(struct follow *f)
     call_end(&f->call);
 }
 
-static void fail(struct follow *f, enum err e, struct str message, uint64_t retry_after_ms)
+static void fail(struct follow *f, enum err e, struct str message, struct retry retry)
 {
     if (f->streaming) {
         finish(f); /* the client comes back by itself, with what it has seen */
@@ -55,7 +55,7 @@ static void fail(struct follow *f, enum err e, struct str message, uint64_t retr
     }
     struct exchange *x = call_take(&f->call);
     if (x)
-        api_refuse(x, e, message, retry_after_ms);
+        api_refuse(x, e, message, retry);
     call_end(&f->call);
 }
 
@@ -97,7 +97,7 @@ static void on_watched(struct call *c, const struct client_out *m)
 {
     struct follow *f = follow_of(c);
     if (m->kind == CLIENT_OUT_ERROR) {
-        fail(f, m->code, m->message, m->retry_after_ms);
+        fail(f, m->code, m->message, (struct retry){m->retry_after_ms, m->limit});
         return;
     }
     if (!c->x)
@@ -134,7 +134,7 @@ static void on_timer(struct call *c)
 static bool on_gone(struct call *c, enum err why)
 {
     if (why)
-        fail(follow_of(c), why, STR(""), 1000);
+        fail(follow_of(c), why, STR(""), (struct retry){0});
     return why;
 }
 
@@ -173,11 +173,11 @@ void api_events(struct hub *h, struct exchange *x)
     struct identity who;
     struct uuid id;
     if (!routes_identify(h, x, &who)) {
-        api_refuse(x, ERR_UNAUTHORIZED, STR(""), 0);
+        api_refuse(x, ERR_UNAUTHORIZED, STR(""), (struct retry){0});
     } else if (hub_stopping(h)) {
-        api_refuse(x, ERR_SHUTTING_DOWN, STR(""), 1000);
+        api_refuse(x, ERR_SHUTTING_DOWN, STR(""), (struct retry){0});
     } else if (!id_of(x, &id)) {
-        api_refuse(x, ERR_NOT_FOUND, STR(""), 0);
+        api_refuse(x, ERR_NOT_FOUND, STR(""), (struct retry){0});
     } else {
         struct topic_since since = since_of(exchange_head(x));
         struct follow *f = xcalloc(1, sizeof *f);

@@ -1,7 +1,6 @@
 #include "hub/edge_conn.h"
 
 #include "base/log.h"
-#include "codec/problem.h"
 #include "hub/exchange_problem.h"
 #include "hub/inner.h"
 
@@ -18,11 +17,9 @@ static const char *refusal(const struct exchange *x, unsigned status, const char
                            struct buf *lines, struct buf *body)
 {
     if (x && exchange_is_api(&x->head)) {
-        uint64_t retry_ms = status == 503 ? 1000 : 0;
         exchange_add_request_id(&x->head, lines);
-        if (retry_ms)
-            buf_puts(lines, "Retry-After: 1\r\n");
-        problem_write_status(body, status, exchange_code_of_status(status), str_of(why), retry_ms);
+        problem_write(body, lines, status, exchange_code_of_status(status), str_of(why),
+                      (struct retry){0});
         return PROBLEM_TYPE;
     }
     buf_printf(body, "%s: %s\n", http_reason(status), why);

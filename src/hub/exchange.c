@@ -248,7 +248,7 @@ void exchange_error_with(struct exchange *x, enum err e, const char *message, st
 {
     struct str text = str_of(message && message[0] ? message : err_message(e));
     if (exchange_is_api(&x->head))
-        exchange_problem(x, (unsigned)err_http_status(e), e, text, 0, headers);
+        exchange_problem(x, (unsigned)err_http_status(e), e, text, (struct retry){0}, headers);
     else
         reply_error(x, e, text, headers);
 }
@@ -258,7 +258,7 @@ void exchange_error(struct exchange *x, enum err e, const char *message, uint64_
     char retry[64] = "";
     if (exchange_is_api(&x->head)) {
         exchange_problem(x, (unsigned)err_http_status(e), e, str_of(message ? message : ""),
-                         retry_after_ms, STR(""));
+                         (struct retry){.after_ms = retry_after_ms}, STR(""));
         return;
     }
     if (retry_after_ms)

@@ -1,7 +1,6 @@
 #include "hub/exchange_problem.h"
 
 #include "base/secret.h"
-#include "codec/problem.h"
 
 #define PREFIX           "/api/"
 #define FIELD            "X-Request-Id"
@@ -35,14 +34,11 @@ void exchange_add_request_id(const struct http_head *head, struct buf *lines)
 }
 
 void exchange_problem(struct exchange *x, unsigned status, enum err code, struct str detail,
-                      uint64_t retry_after_ms, struct str headers)
+                      struct retry retry, struct str headers)
 {
     struct buf lines = BUF_INIT(LINES_BYTES), body = BUF_INIT(BODY_BYTES + 8 * detail.n);
     buf_str_append(&lines, headers);
-    if (retry_after_ms)
-        buf_printf(&lines, "Retry-After: %llu\r\n",
-                   (unsigned long long)((retry_after_ms + 999) / 1000));
-    problem_write_status(&body, status, code, detail, retry_after_ms);
+    problem_write(&body, &lines, status, code, detail, retry);
     exchange_reply(x, status, PROBLEM_TYPE, buf_str(&lines), buf_str(&body));
     buf_release(&lines);
     buf_release(&body);

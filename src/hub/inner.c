@@ -68,11 +68,15 @@ static size_t bytes_of(const struct exchange *x)
     return x->raw.len + x->body_bytes.len;
 }
 
-static bool may_wait(const struct inner *in, const struct exchange *x)
+/* False: x has been replied to. */
+static bool may_wait(const struct inner *in, struct exchange *x)
 {
     const struct limits *l = in->edge->config.limits;
-    return in->edge->stats.inner_waiting < l->inner_waiting &&
-           in->waiting_bytes + bytes_of(x) <= l->inner_waiting_bytes;
+    bool many = in->edge->stats.inner_waiting >= l->inner_waiting;
+    if (!many && in->waiting_bytes + bytes_of(x) <= l->inner_waiting_bytes)
+        return true;
+    sorry_reply(x, SORRY_TOO_MANY, many ? l->inner_waiting : 0);
+    return false;
 }
 
 static void unwait(struct inner *in, struct exchange *x)
@@ -87,7 +91,7 @@ static void unwait(struct inner *in, struct exchange *x)
 static void on_timeout(struct timer *t)
 {
     struct exchange *x = CONTAINER_OF(t, struct exchange, inner_timer);
-    sorry_reply(x, SORRY_TOO_LATE);
+    sorry_reply(x, SORRY_TOO_LATE, 0);
 }
 
 void inner_forget(struct exchange *x)
@@ -137,7 +141,7 @@ static void lose(struct inner_conn *ic)
         x->retried = true; /* stays ic->x: sent once the link is up again */
         return;
     }
-    sorry_reply(x, SORRY_BROKEN);
+    sorry_reply(x, SORRY_BROKEN, 0);
 }
 
 /* ---- requests ---- */
@@ -203,14 +207,12 @@ void inner_submit(struct inner *in, struct exchange *x)
 {
     struct edge *e = x->conn->edge;
     if (!in || in->stopping) {
-        sorry_reply(x, SORRY_NOT_READY);
+        sorry_reply(x, SORRY_NOT_READY, 0);
         return;
     }
     struct inner_conn *ic = free_link(in);
-    if (!ic && !may_wait(in, x)) {
-        sorry_reply(x, SORRY_TOO_MANY);
+    if (!ic && !may_wait(in, x))
         return;
-    }
     x->inner_timer.due = on_timeout;
     timers_set(&e->timers, &x->inner_timer,
                timers_now(&e->timers) + e->config.limits->inner_timeout_ms);

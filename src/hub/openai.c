@@ -14,6 +14,7 @@
 #define WHY_BYTES     200
 #define FIELD_BYTES   64
 #define COMMENT_MS    15000 /* a stream is silent no longer than this */
+#define MOMENT        ((struct retry){.after_ms = 1000})
 #define STREAM_FIELDS "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"
 
 /* One call of chat/completions, completions or embeddings. */
@@ -80,18 +81,18 @@ static void end_stream_with(struct completion *o, struct exchange *x, struct str
 }
 
 static void reply_failed(struct completion *o, struct str code, struct str message,
-                         uint64_t retry_after_ms)
+                         struct retry retry)
 {
     struct exchange *x = call_take(&o->call);
     if (x && o->streaming)
         end_stream_with(o, x, code, message);
     else if (x)
-        openai_reply_later(x, code, message, retry_after_ms);
+        openai_reply_later(x, code, message, retry);
 }
 
-static void fail(struct completion *o, struct str code, struct str message, uint64_t retry_after_ms)
+static void fail(struct completion *o, struct str code, struct str message, struct retry retry)
 {
-    reply_failed(o, code, message, retry_after_ms);
+    reply_failed(o, code, message, retry);
     call_end(&o->call);
 }
 
@@ -114,9 +115,9 @@ static void fail_for_good(struct completion *o, struct str code, struct str mess
     call_end(&o->call);
 }
 
-static void fail_with(struct completion *o, enum err e, struct str message, uint64_t retry_after_ms)
+static void fail_with(struct completion *o, enum err e, struct str message, struct retry retry)
 {
-    fail(o, str_of(err_code(e)), message.n ? message : str_of(err_message(e)), retry_after_ms);
+    fail(o, str_of(err_code(e)), message.n ? message : str_of(err_message(e)), retry);
 }
 
 /* ---- the answer ---- */
@@ -186,7 +187,8 @@ static void refused(struct completion *o, const struct client_out *m)
     struct exchange *x;
     if (m->code != ERR_NOT_FOUND)
         reply_failed(o, str_of(err_code(m->code)),
-                     m->message.n ? m->message : str_of(err_message(m->code)), m->retry_after_ms);
+                     m->message.n ? m->message : str_of(err_message(m->code)),
+                     (struct retry){m->retry_after_ms, m->limit});
     else if ((x = call_take(&o->call)) != NULL)
         openai_refuse_model(x, o->wanted.model);
     call_end(&o->call);
@@ -226,7 +228,7 @@ static void over(struct completion *o, enum request_status status, struct str re
 static void give_up(struct completion *o)
 {
     call_cancel(&o->call);
-    fail_with(o, ERR_STORE_UNAVAILABLE, STR(""), 1000);
+    fail_with(o, ERR_STORE_UNAVAILABLE, STR(""), MOMENT);
 }
 
 /* False when the call has ended with it. */
@@ -249,7 +251,7 @@ static void on_watched(struct call *c, const struct client_out *m)
 {
     struct completion *o = completion_of(c);
     if (m->kind == CLIENT_OUT_ERROR) {
-        fail_with(o, m->code, m->message, m->retry_after_ms);
+        fail_with(o, m->code, m->message, (struct retry){m->retry_after_ms, m->limit});
         return;
     }
     const struct request_view *v = m->request;
@@ -275,7 +277,7 @@ static void on_text_reset(struct completion *o)
     if (!o->streaming)
         return;
     call_cancel(&o->call);
-    fail_with(o, ERR_APP_LOST, STR(""), 0);
+    fail_with(o, ERR_APP_LOST, STR(""), (struct retry){0});
 }
 
 static void on_delta(struct completion *o, const struct call_event *e)
@@ -327,7 +329,7 @@ static bool on_gone(struct call *c, enum err why)
 {
     struct completion *o = completion_of(c);
     if (why)
-        reply_failed(o, str_of(err_code(why)), str_of(err_message(why)), 1000);
+        reply_failed(o, str_of(err_code(why)), str_of(err_message(why)), MOMENT);
     o->leaving = true;
     if (uuid_is_nil(c->request_id))
         return true; /* it is being saved */

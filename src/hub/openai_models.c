@@ -12,29 +12,35 @@
 
 /* ---- errors ---- */
 
-void openai_reply_error(struct exchange *x, struct str code, struct str message, const char *param,
-                        const char *fields)
+static void reply_error(struct exchange *x, struct str code, struct str message, const char *param,
+                        const char *fields, struct retry retry)
 {
-    struct buf b = BUF_INIT(SMALL_BYTES + 8 * message.n);
+    struct buf b = BUF_INIT(SMALL_BYTES + 8 * message.n), lines = BUF_INIT(SMALL_BYTES);
     unsigned status = openai_error(&b, code, message, param);
-    exchange_reply(x, status, "application/json", str_of(fields), buf_str(&b));
+    buf_puts(&lines, fields);
+    if (retry.after_ms && retry_fits(status))
+        retry_write(&lines, retry);
+    exchange_reply(x, status, "application/json", buf_str(&lines), buf_str(&b));
+    buf_release(&lines);
     buf_release(&b);
 }
 
-void openai_reply_later(struct exchange *x, struct str code, struct str message,
-                        uint64_t retry_after_ms)
+void openai_reply_error(struct exchange *x, struct str code, struct str message, const char *param,
+                        const char *fields)
 {
-    char fields[96] = "";
-    if (retry_after_ms)
-        snprintf(fields, sizeof fields, "Retry-After: %llu\r\n",
-                 (unsigned long long)((retry_after_ms + 999) / 1000));
-    openai_reply_error(x, code, message, NULL, fields);
+    reply_error(x, code, message, param, fields, (struct retry){0});
+}
+
+void openai_reply_later(struct exchange *x, struct str code, struct str message, struct retry retry)
+{
+    reply_error(x, code, message, NULL, "", retry);
 }
 
 void openai_refuse(struct exchange *x, enum err e, const char *message, uint64_t retry_after_ms)
 {
     const char *text = message && message[0] ? message : err_message(e);
-    openai_reply_later(x, str_of(err_code(e)), str_of(text), retry_after_ms);
+    openai_reply_later(x, str_of(err_code(e)), str_of(text),
+                       (struct retry){.after_ms = retry_after_ms});
 }
 
 void openai_refuse_model(struct exchange *x, struct str name)

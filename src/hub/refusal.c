@@ -1,16 +1,14 @@
 #include "hub/refusal.h"
 
 #include "codec/openai.h"
-#include "codec/problem.h"
+#include "hub/exchange_problem.h"
 
 #define SMALL_BYTES 4096
 
 static void reply_problem(struct exchange *x, enum err e, const char *message, struct str headers)
 {
-    struct buf b = BUF_INIT(SMALL_BYTES);
-    unsigned status = problem_write(&b, e, str_of(message), 0);
-    exchange_reply(x, status, PROBLEM_TYPE, headers, buf_str(&b));
-    buf_release(&b);
+    exchange_problem(x, (unsigned)err_http_status(e), e, str_of(message), (struct retry){0},
+                     headers);
 }
 
 static void reply_openai(struct exchange *x, enum err e, const char *message, struct str headers)

@@ -197,8 +197,8 @@ static void refuse_method(struct exchange *x, const char *allow)
     if (str_starts(head->path, STR(OPENAI_PATH)))
         openai_no_route(x, allow);
     else if (exchange_is_api(head))
-        exchange_problem(x, 405, ERR_BAD_MESSAGE, STR("This path does not take this method"), 0,
-                         str_of(allow));
+        exchange_problem(x, 405, ERR_BAD_MESSAGE, STR("This path does not take this method"),
+                         (struct retry){0}, str_of(allow));
     else
         exchange_reply(x, 405, "text/plain; charset=utf-8", str_of(allow),
                        STR("Method not allowed\n"));

@@ -66,7 +66,7 @@ static void refuse_method(struct page_request *p, const struct route *route)
             buf_printf(&allow, "%s%s", allow.len ? ", " : "", taken[i]);
     page_header(p, "Allow", "%s", buf_cstr(&allow));
     buf_release(&allow);
-    api_problem(p, 405, ERR_BAD_MESSAGE, STR("This path does not take this method"), 0);
+    api_problem(p, 405, ERR_BAD_MESSAGE, STR("This path does not take this method"));
 }
 
 /* API keys have been judged before, by their scopes; a log-in may do all that its person may. */
@@ -75,9 +75,9 @@ static bool may_call(struct page_request *p, const struct route *route)
     bool admin = route->admins == ALL || (route->admins == CHANGES && p->method != HTTP_GET);
     if (!p->logged_in) {
         page_header(p, "WWW-Authenticate", "Bearer");
-        api_fail(p, ERR_UNAUTHORIZED, STR("Show an API key: Authorization: Bearer sr_..."), 0);
+        api_fail(p, ERR_UNAUTHORIZED, STR("Show an API key: Authorization: Bearer sr_..."));
     } else if (admin && !page_is_admin(p)) {
-        api_fail(p, ERR_FORBIDDEN, STR("Only admins may do this"), 0);
+        api_fail(p, ERR_FORBIDDEN, STR("Only admins may do this"));
     } else {
         return true;
     }
@@ -89,7 +89,7 @@ void api_serve(struct page_request *p)
     const struct route *route = find_route(p);
     page_handler *handler = route ? handler_of(route, p->method) : NULL;
     if (!route)
-        api_fail(p, ERR_NOT_FOUND, STR("There is no such path: see /docs/api"), 0);
+        api_fail(p, ERR_NOT_FOUND, STR("There is no such path: see /docs/api"));
     else if (!handler)
         refuse_method(p, route);
     else if (may_call(p, route))
@@ -99,9 +99,9 @@ void api_serve(struct page_request *p)
 void api_refuse_body(struct page_request *p, enum err e)
 {
     if (e == ERR_TOO_LARGE)
-        api_fail(p, e, STR("The body is too large"), 0);
+        api_fail(p, e, STR("The body is too large"));
     else if (e == ERR_INPUT_REFUSED)
-        api_problem(p, 415, ERR_BAD_MESSAGE, STR("The body must be application/json"), 0);
+        api_problem(p, 415, ERR_BAD_MESSAGE, STR("The body must be application/json"));
     else if (e == ERR_SYNTAX)
-        api_fail(p, ERR_BAD_MESSAGE, STR("The query is malformed"), 0);
+        api_fail(p, ERR_BAD_MESSAGE, STR("The query is malformed"));
 }

@@ -24,9 +24,9 @@ bool api_body_open(struct page_request *p, struct api_body *b)
         return true;
     }
     if (!e)
-        api_fail(p, ERR_BAD_MESSAGE, STR("The body must be a JSON object"), 0);
+        api_fail(p, ERR_BAD_MESSAGE, STR("The body must be a JSON object"));
     else
-        api_fail(p, e, e == ERR_TOO_LARGE ? STR("The body is too large") : buf_str(&why), 0);
+        api_fail(p, e, e == ERR_TOO_LARGE ? STR("The body is too large") : buf_str(&why));
     json_free(b->json);
     buf_release(&why);
     return false;
@@ -36,7 +36,7 @@ bool api_body_good(struct page_request *p, struct api_body *b)
 {
     bool good = b->wrong.len == 0;
     if (!good)
-        api_fail(p, ERR_BAD_MESSAGE, buf_str(&b->wrong), 0);
+        api_fail(p, ERR_BAD_MESSAGE, buf_str(&b->wrong));
     json_free(b->json);
     buf_release(&b->wrong);
     return good;

@@ -2,8 +2,6 @@
 #include "codec/problem.h"
 #include "web/api.h"
 
-#include <inttypes.h>
-
 #define JSON_BYTES     (32u * 1024 * 1024)
 #define LOCATION_BYTES 4000
 
@@ -19,7 +17,7 @@ void api_reply(struct page_request *p, unsigned status, struct json_t *given)
     enum err e = json_write(&b, given);
     json_free(given);
     if (e) {
-        api_fail(p, ERR_INTERNAL, STR("The answer is too large"), 0);
+        api_fail(p, ERR_INTERNAL, STR("The answer is too large"));
     } else {
         page_header(p, "Cache-Control", "no-store");
         page_reply(p, status, "application/json", buf_str(&b));
@@ -43,19 +41,19 @@ void api_done(struct page_request *p)
     page_reply(p, 204, "", STR(""));
 }
 
-void api_problem(struct page_request *p, unsigned status, enum err code, struct str detail,
-                 uint64_t retry_ms)
+static void reply_problem(struct page_request *p, unsigned status, enum err code, struct str detail,
+                          struct retry retry)
 {
     struct buf b = BUF_INIT(65536);
-    bool passes = status == 429 || status == 503;
-    if (passes && !retry_ms)
-        retry_ms = API_RETRY_MS;
-    problem_write_status(&b, status, code, detail, passes ? retry_ms : 0);
-    if (passes)
-        page_header(p, "Retry-After", "%" PRIu64, (retry_ms + 999) / 1000);
+    problem_write(&b, &p->headers, status, code, detail, retry);
     page_header(p, "Cache-Control", "no-store");
     page_reply(p, status, PROBLEM_TYPE, buf_str(&b));
     buf_release(&b);
+}
+
+void api_problem(struct page_request *p, unsigned status, enum err code, struct str detail)
+{
+    reply_problem(p, status, code, detail, (struct retry){0});
 }
 
 /* What never leaves the program, as what peers see. */
@@ -71,21 +69,31 @@ static const struct seen {
     {ERR_AGAIN, 503, ERR_STORE_UNAVAILABLE},
 };
 
-void api_fail(struct page_request *p, enum err e, struct str detail, uint64_t retry_ms)
+static void fail(struct page_request *p, enum err e, struct str detail, struct retry retry)
 {
     for (size_t i = 0; i < sizeof seen / sizeof *seen; i++) {
         if (seen[i].inside != e)
             continue;
-        api_problem(p, seen[i].status, seen[i].code, detail.n ? detail : str_of(err_message(e)),
-                    retry_ms);
+        reply_problem(p, seen[i].status, seen[i].code, detail.n ? detail : str_of(err_message(e)),
+                      retry);
         return;
     }
-    api_problem(p, (unsigned)err_http_status(e), e, detail, retry_ms);
+    reply_problem(p, (unsigned)err_http_status(e), e, detail, retry);
+}
+
+void api_fail(struct page_request *p, enum err e, struct str detail)
+{
+    fail(p, e, detail, (struct retry){0});
+}
+
+void api_fail_full(struct page_request *p, enum err e, struct str detail, uint64_t limit)
+{
+    fail(p, e, detail, (struct retry){.limit = limit});
 }
 
 void api_refused(struct page_request *p, enum err e, struct reply *reply)
 {
-    api_fail(p, e, str_of(reply->message), reply->retry_after_ms);
+    fail(p, e, str_of(reply->message), (struct retry){reply->retry_after_ms, reply->limit});
     reply_release(reply);
 }
 

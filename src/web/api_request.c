@@ -9,7 +9,7 @@
 
 static void fail(struct page_request *p, enum err e)
 {
-    api_fail(p, e, e == ERR_NOT_FOUND ? STR("Request not found") : STR(""), 0);
+    api_fail(p, e, e == ERR_NOT_FOUND ? STR("Request not found") : STR(""));
 }
 
 /* What is stored. False: replied to. Release r with request_record_release. */
@@ -67,7 +67,7 @@ static void write(struct page_request *p, const struct request_view *v)
 {
     struct buf json = BUF_INIT(JSON_BYTES);
     if (native_encode_request(&json, v))
-        api_fail(p, ERR_INTERNAL, STR("The request is too large to be shown"), 0);
+        api_fail(p, ERR_INTERNAL, STR("The request is too large to be shown"));
     else
         api_reply_text(p, buf_str(&json));
     buf_release(&json);
@@ -145,13 +145,15 @@ void api_request_cancel(struct page_request *p)
         return;
     enum err e = page_ask(p, about(p, CMD_CANCEL, r.id), PAGE_SAVE_MS, &reply);
     request_record_release(&r);
-    if (!e)
-        show(p);
-    else if (e == ERR_NOT_FOUND || e == ERR_ALREADY_FINAL)
-        api_fail(p, ERR_ALREADY_FINAL, STR(""), 0);
-    else
-        api_fail(p, e, str_of(reply.message), reply.retry_after_ms);
+    if (e && e != ERR_NOT_FOUND && e != ERR_ALREADY_FINAL) {
+        api_refused(p, e, &reply);
+        return;
+    }
     reply_release(&reply);
+    if (e)
+        api_fail(p, ERR_ALREADY_FINAL, STR(""));
+    else
+        show(p);
 }
 
 /* The core judges: only it knows that nothing more comes about a request. */
@@ -164,11 +166,13 @@ void api_request_remove(struct page_request *p)
         return;
     }
     enum err e = page_ask(p, about(p, CMD_REQUEST_REMOVE, id), PAGE_SAVE_MS, &reply);
-    if (!e)
-        api_done(p);
-    else if (e == ERR_LOCKED)
-        api_problem(p, 409, ERR_INPUT_REFUSED, str_of(reply.message), 0);
+    if (e && e != ERR_LOCKED) {
+        api_refused(p, e, &reply);
+        return;
+    }
+    if (e)
+        api_problem(p, 409, ERR_INPUT_REFUSED, str_of(reply.message));
     else
-        api_fail(p, e, str_of(reply.message), reply.retry_after_ms);
+        api_done(p);
     reply_release(&reply);
 }

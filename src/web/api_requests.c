@@ -68,7 +68,7 @@ static void visit(void *ctx, const struct request_row *row)
 
 static bool refuse(struct page_request *p, const char *why)
 {
-    api_fail(p, ERR_BAD_MESSAGE, str_of(why), 0);
+    api_fail(p, ERR_BAD_MESSAGE, str_of(why));
     return false;
 }
 
@@ -105,7 +105,7 @@ static bool read_space(struct page_request *p, struct request_filter *f)
     if (e == ERR_NOT_FOUND && !uuid_parse(name, &id))
         e = reader_space(page_reader(p), id, &s);
     if (e)
-        api_fail(p, e, e == ERR_NOT_FOUND ? STR("There is no such space") : STR(""), 0);
+        api_fail(p, e, e == ERR_NOT_FOUND ? STR("There is no such space") : STR(""));
     else
         f->space_key = uuid_key(s.id);
     return !e;
@@ -122,7 +122,7 @@ static bool read_person(struct page_request *p, struct request_filter *f)
     if ((!user.n && !all.n) || str_eq_nocase(user, str_of(p->who.name)))
         return true;
     if (!page_is_admin(p)) {
-        api_fail(p, ERR_FORBIDDEN, STR("Only admins may look at other people's requests"), 0);
+        api_fail(p, ERR_FORBIDDEN, STR("Only admins may look at other people's requests"));
         return false;
     }
     f->user_key = 0;
@@ -130,7 +130,7 @@ static bool read_person(struct page_request *p, struct request_filter *f)
         return true;
     enum err e = reader_user(page_reader(p), user, &u);
     if (e)
-        api_fail(p, e, e == ERR_NOT_FOUND ? STR("There is no such user") : STR(""), 0);
+        api_fail(p, e, e == ERR_NOT_FOUND ? STR("There is no such user") : STR(""));
     else
         f->user_key = uuid_key(u.id);
     secret_wipe(&u, sizeof u);
@@ -171,7 +171,7 @@ void api_requests(struct page_request *p)
 {
     struct request_filter f = {0};
     if (!page_reader(p)) {
-        api_fail(p, ERR_STORE_UNAVAILABLE, STR(""), 0);
+        api_fail(p, ERR_STORE_UNAVAILABLE, STR(""));
         return;
     }
     if (!read_status(p, &f) || !read_place(p, &f) || !read_space(p, &f) || !read_person(p, &f))
@@ -183,5 +183,5 @@ void api_requests(struct page_request *p)
         return;
     }
     json_free(all);
-    api_fail(p, e, STR(""), 0);
+    api_fail(p, e, STR(""));
 }

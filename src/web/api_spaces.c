@@ -54,7 +54,7 @@ bool api_id(struct page_request *p, const char *name, const char *what, struct u
     bool found = page_id(p, name, out) == OK;
     buf_printf(&why, "There is no such %s", what);
     if (!found)
-        api_fail(p, ERR_NOT_FOUND, buf_str(&why), 0);
+        api_fail(p, ERR_NOT_FOUND, buf_str(&why));
     buf_release(&why);
     return found;
 }
@@ -63,7 +63,7 @@ bool api_space_of_path(struct page_request *p, struct space_record *out)
 {
     enum err e = space_of_path(p, out);
     if (e)
-        api_fail(p, e, e == ERR_NOT_FOUND ? STR("There is no such space") : STR(""), 0);
+        api_fail(p, e, e == ERR_NOT_FOUND ? STR("There is no such space") : STR(""));
     return !e;
 }
 
@@ -130,7 +130,7 @@ void api_spaces(struct page_request *p)
         return;
     }
     json_free(all);
-    api_fail(p, e, STR(""), 0);
+    api_fail(p, e, STR(""));
 }
 
 /* ---- making and changing one ---- */
@@ -223,7 +223,7 @@ static bool stored(struct page_request *p, struct uuid id, struct space_record *
     struct reader *reader = page_reader(p);
     enum err e = reader ? reader_space(reader, id, s) : ERR_STORE_UNAVAILABLE;
     if (e)
-        api_fail(p, e, STR(""), 0);
+        api_fail(p, e, STR(""));
     return !e;
 }
 

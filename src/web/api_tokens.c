@@ -38,7 +38,7 @@ void api_tokens(struct page_request *p)
         return;
     }
     json_free(all);
-    api_fail(p, e, STR(""), 0);
+    api_fail(p, e, STR(""));
 }
 
 /* ---- making one ---- */
@@ -104,7 +104,7 @@ void api_token_add(struct page_request *p)
         return;
     enum err e = text_of(p, s.id, &t, &text);
     if (e) {
-        api_fail(p, e, STR(""), 0);
+        api_fail(p, e, STR(""));
     } else {
         struct json_t *token = token_json(&t);
         json_put_str(token, "token", buf_str(&text));
@@ -122,7 +122,7 @@ void api_token_revoke(struct page_request *p)
         return;
     enum err e = reader_tokens(page_reader(p), uuid_key(s.id), find, &t);
     if (e || !t.space_key) {
-        api_fail(p, e ? e : ERR_NOT_FOUND, e ? STR("") : STR("There is no such token"), 0);
+        api_fail(p, e ? e : ERR_NOT_FOUND, e ? STR("") : STR("There is no such token"));
         return;
     }
     struct command *c = page_command(p, CMD_TOKEN_REVOKE);

@@ -2,6 +2,7 @@
 #include "web/accounts.h"
 #include "web/api_calls.h"
 #include "web/api_views.h"
+#include "web/state.h"
 
 static struct json_t *user_json(const struct user_record *u)
 {
@@ -30,7 +31,7 @@ void api_users(struct page_request *p)
         return;
     }
     json_free(all);
-    api_fail(p, e, STR(""), 0);
+    api_fail(p, e, STR(""));
 }
 
 /* As they are stored now. False: replied to. */
@@ -39,7 +40,7 @@ static bool find(struct page_request *p, struct str name, struct user_record *u)
     struct reader *reader = page_reader(p);
     enum err e = reader ? reader_user(reader, name, u) : ERR_STORE_UNAVAILABLE;
     if (e)
-        api_fail(p, e, e == ERR_NOT_FOUND ? STR("There is no such user") : STR(""), 0);
+        api_fail(p, e, e == ERR_NOT_FOUND ? STR("There is no such user") : STR(""));
     return !e;
 }
 
@@ -94,7 +95,8 @@ static enum err read_password(struct page_request *p, struct api_body *b, bool r
 static bool hashed(struct page_request *p, enum err e)
 {
     if (e)
-        api_fail(p, e, STR("Too many passwords are being hashed at once"), 0);
+        api_fail_full(p, e, STR("Too many passwords are being hashed at once"),
+                      e == ERR_AGAIN ? hashing_places(p->web) : 0);
     return !e;
 }
 

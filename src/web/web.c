@@ -211,9 +211,14 @@ static void line_leave(sem_t *places, atomic_uint *standing)
 }
 
 /* Half of the threads at most may stand here, so that pages still come. */
+unsigned hashing_places(const struct web *w)
+{
+    return w->threads / 2 + 1;
+}
+
 bool hashing_begin(struct web *w)
 {
-    return line_enter(&w->hashing, &w->hashing_waiting, w->threads / 2 + 1);
+    return line_enter(&w->hashing, &w->hashing_waiting, hashing_places(w));
 }
 
 void hashing_end(struct web *w)

@@ -172,6 +172,7 @@ static void a_person_has_so_many_keys_at_most_and_expired_ones_count(void **stat
     command(t, wish(t, "ann", "third", SCOPE_READ, 3));
     expect(t, "reply rate_limited: There are as many API keys as one person may have; revoke one "
               "first");
+    assert_int_equal(t->reply.limit, 2);
     add(t, "ben", "his", SCOPE_READ, 4);
     command(t, revocation(t, "ann", id));
     add(t, "ann", "third", SCOPE_READ, 3);

@@ -299,6 +299,7 @@ static void who_cancels_over_and_over_while_it_is_being_saved_is_told_to_wait(vo
     expect(t, "person 101: error rate_limited: Too many cancels at once, retry after 1000");
     command(t, (struct command){.kind = CMD_CANCEL, .actor = as(t, "ann"), .id = request(t, 1)});
     expect(t, "reply rate_limited: Too many cancels at once, retry after 1000");
+    assert_int_equal(t->reply.limit, 64);
     show(t, SHOW(EFFECT_CLIENT_SEND));
     release(t);
     size_t lines = 0;

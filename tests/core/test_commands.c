@@ -96,6 +96,7 @@ static void one_change_of_a_space_at_a_time(void **state)
     command(t, removal);
     command(t, change); /* would bring the row of the removed space back */
     expect(t, "reply internal: Another change of this space is being saved; try again");
+    assert_int_equal(t->reply.limit, 1);
     release(t);
     forget(t);
     restart(t);

@@ -185,6 +185,7 @@ static void a_second_change_does_not_undo_the_first_that_is_being_saved(void **s
     (void)str_copy(c.user.language, sizeof c.user.language, STR("de"));
     command(t, c);
     expect(t, "reply internal: Another change of this account is being saved; try again");
+    assert_int_equal(t->reply.limit, 1);
     release(t);
     assert_string_equal(user(t, "ann")->password_hash, "new");
     command(t, c);

@@ -34,6 +34,18 @@ static unsigned tries_until_refused(struct rig *t, const char *name, const char 
     return n;
 }
 
+static void who_has_to_wait_is_told_how_many_may_fail(void **state)
+{
+    struct rig *t = *state;
+    t->shown = 0;
+    tries_until_refused(t, "ann", "192.0.2.1");
+    assert_int_equal(may(t, "ann", "192.0.2.2"), ERR_RATE_LIMITED);
+    assert_int_equal(t->reply.limit, t->limits.login_failures_account);
+    for (char name[] = "a"; !try_and_fail(t, name, "192.0.2.3"); name[0]++)
+        ;
+    assert_int_equal(t->reply.limit, t->limits.login_failures_address);
+}
+
 static void refused_tries_fill_no_table(void **state)
 {
     struct rig *t = *state;
@@ -94,6 +106,7 @@ static void registrations_of_an_address_are_counted_in_their_window(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        RIG_TEST(who_has_to_wait_is_told_how_many_may_fail),
         RIG_TEST(refused_tries_fill_no_table),
         RIG_TEST(addresses_of_one_ipv6_network_are_one),
         RIG_TEST(registrations_of_an_address_are_counted_in_their_window),

@@ -73,3 +73,10 @@ def problem(answer, status, code, words=""):
     assert p["title"] and words in p["detail"], p
     assert ("retry_after_s" in p) == (status in (429, 503)) == ("Retry-After" in answer.headers), (p, answer.headers)
     return p
+
+
+def later(answer, status, code, limit, longest):
+    """A refusal that passes within so many seconds, and the number that it is about (None: nothing that can be counted)."""
+    p = problem(answer, status, code)
+    assert p["retry_after_s"] == int(answer.headers["Retry-After"]) <= longest
+    assert answer.headers.get("RateLimit-Limit") == (limit and str(limit)), answer.headers

@@ -50,13 +50,27 @@ def _answers(method, path):
     return refusals
 
 
+def _later(path, answer):
+    """What 429 and 503 say in their heads of when to come back, and of what there is room for then. Answers of /v1 say it
+    when anybody knows."""
+    if path.startswith("/v1/") and "Retry-After" not in answer.headers:
+        assert not any(name.startswith("RateLimit") for name in answer.headers), answer.headers
+        return
+    assert answer.headers["RateLimit-Remaining"] == "0", answer.headers
+    assert int(answer.headers["RateLimit-Reset"]) == int(answer.headers["Retry-After"]) >= 1, answer.headers
+    assert int(answer.headers.get("RateLimit-Limit", 1)) >= 1, answer.headers
+
+
 def check(method, path, answer):
     """Fails unless the answer to a call (without its body, to HEAD) is one that the document has."""
     known = _answers(method, path)
     status = str(answer.status_code)
     assert status in known or f"{status[0]}XX" in known, f"{method} {path}: {status} is not in the document: {answer.text}"
     said = resolve(known.get(status) or known[f"{status[0]}XX"])
+    if answer.status_code in (429, 503):
+        _later(path, answer)
     for name, header in said.get("headers", {}).items():
+        assert name in answer.headers or not resolve(header).get("required"), (method, path, name, answer.headers)
         if name in answer.headers and "schema" in resolve(header):
             value = answer.headers[name]
             validate(resolve(header)["schema"], int(value) if value.isdigit() and name != "X-Request-Id" else value)

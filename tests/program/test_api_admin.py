@@ -1,10 +1,11 @@
 """/api/v1: users and settings, for admins."""
+import concurrent.futures
 import json
 
 import pytest
 
-from api_fixture import Caller, admin_of, caller, problem
-from relay import PASSWORD, relay_fixture
+from api_fixture import Caller, admin_of, caller, later, problem
+from relay import PASSWORD, relay_fixture, until
 
 server, r = relay_fixture("server")
 
@@ -148,3 +149,29 @@ def test_only_admins(r, method, path):
     problem(caller(r, r.admin, "read", "submit").call(method, path), 403, "forbidden", "scope admin")
     problem(Caller(r, http=r.ann.http).call(method, path, {}), 403, "forbidden", "Only admins")
     problem(Caller(r).call(method, path), 401, "unauthorized")
+
+
+# ---- who comes when all places are taken ----
+
+busy_server, busy = relay_fixture("busy_server", limits={"web_threads": 4})
+crowded_server, crowded = relay_fixture("crowded_server", limits={"web_threads": 1, "inner_waiting": 1})
+
+
+def at_once(relay, count):
+    """So many new passwords at the same time, from admins of their own connections: the answers that are refusals."""
+    root = admin_of(relay)
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        answers = list(pool.map(lambda _: Caller(relay, root.key).patch("/users/pat", {"password": PASSWORD}), range(count)))
+    return [a for a in answers if a.status_code != 200]
+
+
+def test_places_for_hashing_are_counted(busy):
+    busy.person("pat")
+    refused = until(lambda: [a for a in at_once(busy, 8) if "hashed" in a.text])
+    later(refused[0], 503, "store_unavailable", 3, 1)
+
+
+def test_places_for_waiting_calls_are_counted(crowded):
+    crowded.person("pat")
+    refused = until(lambda: [a for a in at_once(crowded, 6) if "could not be answered" in a.text])
+    later(refused[0], 503, "store_unavailable", 1, 1)

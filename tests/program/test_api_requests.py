@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from api_fixture import Caller, admin_of, caller, problem
+from api_fixture import Caller, admin_of, caller, later, problem
 from relay import NOBODY, relay_fixture, until
 
 server, r = relay_fixture("server", limits={"grace_ms": 3600000})
@@ -263,14 +263,8 @@ def test_an_admin_cancels_another_s_and_is_written_down(r, root, ann):
 
 # ---- limits of a person ----
 
-strict_server, strict = relay_fixture("strict_server", limits={"unfinished_per_person": 3, "requests_per_minute": 5})
-
-
-def limited(answer, limit, longest):
-    p = problem(answer, 429, "rate_limited")
-    seconds = int(answer.headers["Retry-After"])
-    assert 0 < seconds == p["retry_after_s"] == int(answer.headers["RateLimit-Reset"]) <= longest
-    assert (answer.headers["RateLimit-Limit"], answer.headers["RateLimit-Remaining"]) == (str(limit), "0")
+strict_server, strict = relay_fixture("strict_server", limits={
+    "unfinished_per_person": 3, "requests_per_minute": 5, "queue_per_space": 4, "idempotency_keys_per_person": 2})
 
 
 def test_who_has_enough_is_told_when_there_is_room_again(strict):
@@ -280,12 +274,34 @@ def test_who_has_enough_is_told_when_there_is_room_again(strict):
     body = {"space": open_space.name, "payload": {}}
     for _ in range(3):
         submit(ann, open_space)
-    limited(ann.post("/requests", body), 3, 1)
+    later(ann.post("/requests", body), 429, "rate_limited", 3, 1)
     for _ in range(5):
         eve.good("POST", f"/requests/{submit(eve, open_space)}/cancel")
-    limited(eve.post("/requests", body), 5, 12)
+    later(eve.post("/requests", body), 429, "rate_limited", 5, 12)
     submit(bob, slow)
-    limited(bob.post("/requests", {**body, "space": slow.name}), 1, 60)
+    later(bob.post("/requests", {**body, "space": slow.name}), 429, "rate_limited", 1, 60)
+
+
+def test_a_full_queue_says_how_long_it_is(strict):
+    space = strict.space(queue_offline=True)
+    fay, gus = (caller(strict, strict.person(name)) for name in ("fay", "gus"))
+    for who in (fay, fay, gus, gus):
+        submit(who, space)
+    later(gus.post("/requests", {"space": space.name, "payload": {}}), 503, "queue_full", 4, 1)
+
+
+def test_idempotency_keys_in_use_are_counted(strict):
+    space = strict.space(queue_offline=True)
+    hal = caller(strict, strict.person("hal"))
+    body = {"space": space.name, "payload": {}}
+    for name in ("one", "two"):
+        assert hal.post("/requests", body, headers={"Idempotency-Key": name}).status_code == 202
+    later(hal.post("/requests", body, headers={"Idempotency-Key": "three"}), 429, "rate_limited", 2, 86400 + 60)
+
+
+def test_a_space_without_an_app_has_nothing_to_count(strict):
+    ivy = caller(strict, strict.person("ivy"))
+    later(ivy.post("/requests", {"space": strict.space().name, "payload": {}}), 503, "app_disconnected", None, 1)
 
 
 # ---- removing ----
