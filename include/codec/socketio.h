@@ -36,9 +36,13 @@ struct sio_packet {
 
 /* Strings point into text. Everything is checked: type, count of attachments, namespace, id, JSON
  * of at most max_depth (inside the outermost array), the payload's kind, that an event has a name
- * and none that Socket.IO keeps for itself. ERR_SYNTAX; why gets a static sentence. */
-MUST_USE enum err sio_decode(struct str text, size_t max_depth, struct sio_packet *out,
-                             const char **why);
+ * and none that Socket.IO keeps for itself. ERR_SYNTAX; why gets a static sentence.
+ *
+ * Python's json writes NaN, Infinity and -Infinity, which are no JSON. With mended, an empty buf,
+ * those in the array of an event or ack read null: the array is then written there, at most a third
+ * longer, and the strings point into it. With NULL, or no room, they are ERR_SYNTAX. */
+MUST_USE enum err sio_decode(struct str text, size_t max_depth, struct buf *mended,
+                             struct sio_packet *out, const char **why);
 
 /* Takes the first of values (as in sio_packet.data) off; false when there is none. */
 bool sio_arg_next(struct str *values, struct str *one);

@@ -4,7 +4,8 @@
  *
  * A sio_socket is one client's connection to one namespace; a client may have several over the same
  * transport. JSON is never built as a tree here: it is checked (well-formed, UTF-8, depth, no
- * duplicate keys) and passed on as it came. What breaks the protocol ends the connection. */
+ * duplicate keys) and passed on as it came, but for NaN and Infinity, which Python writes and which
+ * read null. What breaks the protocol ends the connection. */
 #ifndef HUB_SOCKETIO_H
 #define HUB_SOCKETIO_H
 

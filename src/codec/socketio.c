@@ -73,11 +73,45 @@ bool sio_placeholder(struct str value, uint64_t *num)
            !str_to_u64(which->value, UINT32_MAX, num);
 }
 
+/* ---- what Python writes for what is no number ---- */
+
+static size_t odd_bytes(struct str s)
+{
+    static const struct str odd[] = {{"NaN", 3}, {"Infinity", 8}, {"-Infinity", 9}};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        if (str_starts(s, odd[i]))
+            return odd[i].n;
+    return 0;
+}
+
+/* text, which need not be JSON, with null for each of them that is in no string. What stands right
+ * beside one makes no JSON with null either. False when out has no room. */
+static bool write_nulls(struct str text, struct buf *out)
+{
+    size_t written = 0;
+    for (size_t i = 0, n; i < text.n; i += n) {
+        struct str rest = str_slice(text.p + i, text.n - i);
+        n = rest.p[0] == '"' ? string_bytes(rest) : 1;
+        if (rest.p[0] != 'N' && rest.p[0] != 'I' && rest.p[0] != '-')
+            continue;
+        size_t odd = odd_bytes(rest);
+        if (!odd)
+            continue;
+        buf_append(out, text.p + written, i - written);
+        buf_puts(out, "null");
+        written = i + odd;
+        n = odd;
+    }
+    buf_append(out, text.p + written, text.n - written);
+    return !out->failed;
+}
+
 /* ---- decoding ---- */
 
 struct reader {
     struct str rest;
     size_t max_depth;
+    struct buf *mended; /* or NULL */
     const char *why;
 };
 
@@ -165,11 +199,26 @@ static enum err read_nothing(struct reader *r, struct sio_packet *out)
     return r->rest.n ? wrong(r, "a payload where none belongs") : OK;
 }
 
+static bool is_array(const struct reader *r, struct json_scan *scan)
+{
+    return !json_scan(r->rest, r->max_depth + 1, false, scan) && scan->kind == JSON_ARRAY;
+}
+
+/* rest could not be read as scan tells: now it can, if all that was wrong is what Python writes. */
+static bool mend(struct reader *r, struct json_scan *scan)
+{
+    char wrong = scan->why && scan->error_at < r->rest.n ? r->rest.p[scan->error_at] : '\0';
+    if (!r->mended || (wrong != 'N' && wrong != 'I') || !write_nulls(r->rest, r->mended))
+        return false;
+    r->rest = buf_str(r->mended);
+    return is_array(r, scan);
+}
+
 /* An array; data gets what stands between its brackets. */
 static enum err read_array(struct reader *r, struct sio_packet *out)
 {
     struct json_scan scan;
-    if (json_scan(r->rest, r->max_depth + 1, false, &scan) || scan.kind != JSON_ARRAY)
+    if (!is_array(r, &scan) && !mend(r, &scan))
         return wrong(r, "the payload is no JSON array");
     struct str inner = str_trim(r->rest); /* json_scan has seen to the rest of the blanks */
     while (inner.p[0] != '[')
@@ -204,7 +253,8 @@ static enum err read_event(struct reader *r, struct sio_packet *out)
     return reserved(out->name) ? wrong(r, "a reserved event name") : OK;
 }
 
-enum err sio_decode(struct str text, size_t max_depth, struct sio_packet *out, const char **why)
+enum err sio_decode(struct str text, size_t max_depth, struct buf *mended, struct sio_packet *out,
+                    const char **why)
 {
     static enum err (*const payload[SIO_TYPE__MAX])(struct reader *, struct sio_packet *) = {
         [SIO_CONNECT] = read_object,       [SIO_DISCONNECT] = read_nothing,
@@ -212,7 +262,7 @@ enum err sio_decode(struct str text, size_t max_depth, struct sio_packet *out, c
         [SIO_CONNECT_ERROR] = read_object, [SIO_BINARY_EVENT] = read_event,
         [SIO_BINARY_ACK] = read_array,
     };
-    struct reader r = {.rest = text, .max_depth = max_depth};
+    struct reader r = {.rest = text, .max_depth = max_depth, .mended = mended};
     struct sio_packet p = {0};
     enum err e = read_type(&r, &p);
     if (!e)

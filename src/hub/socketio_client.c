@@ -194,16 +194,18 @@ static void expect_attachments(struct sio_client *c, struct str text, size_t cou
 static void take_text(struct sio_client *c, struct str text)
 {
     const struct limits *l = c->server->config.limits;
+    struct buf mended = BUF_INIT(SIZE_MAX); /* bounded by text */
     struct sio_packet p;
     const char *why;
     if (c->pending)
         sio_client_drop(c, "a packet where an attachment belongs");
-    else if (sio_decode(text, (size_t)l->json_depth, &p, &why))
+    else if (sio_decode(text, (size_t)l->json_depth, &mended, &p, &why))
         sio_client_drop(c, why);
     else if (p.attachments)
         expect_attachments(c, text, p.attachments);
     else
         take_packet(c, &p, NULL);
+    buf_release(&mended);
 }
 
 /* All is there. The packet was decoded before, but for a copy of its text that lies elsewhere. */
@@ -212,6 +214,7 @@ static void take_pending(struct sio_client *c)
     struct sio_pending *pending = c->pending;
     const struct limits *l = c->server->config.limits;
     struct str binaries[SIO_ATTACHMENTS_MAX], rest = buf_str(&pending->binary);
+    struct buf mended = BUF_INIT(SIZE_MAX);
     struct sio_packet p;
     const char *why;
     for (size_t i = 0; i < pending->wanted; i++) {
@@ -219,10 +222,11 @@ static void take_pending(struct sio_client *c)
         rest = str_slice(rest.p + pending->sizes[i], rest.n - pending->sizes[i]);
     }
     c->pending = NULL;
-    if (sio_decode(buf_str(&pending->text), (size_t)l->json_depth, &p, &why))
+    if (sio_decode(buf_str(&pending->text), (size_t)l->json_depth, &mended, &p, &why))
         sio_client_drop(c, why);
     else
         take_packet(c, &p, binaries);
+    buf_release(&mended);
     pending_free(pending);
 }
 

@@ -57,7 +57,7 @@ static void packets_are_understood_and_written(void **state)
         struct sio_packet p;
         const char *why = NULL;
         struct buf out = BUF_INIT(1000);
-        assert_int_equal(sio_decode(str_of(x->text), DEPTH, &p, &why), OK);
+        assert_int_equal(sio_decode(str_of(x->text), DEPTH, NULL, &p, &why), OK);
         assert_int_equal(p.type, x->type);
         assert_int_equal(p.has_id, x->id >= 0);
         assert_int_equal(p.id, x->id >= 0 ? x->id : 0);
@@ -112,7 +112,7 @@ static void other_packets_are_refused_with_a_reason(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct sio_packet p;
         const char *why = NULL;
-        assert_int_equal(sio_decode(str_of(texts[i]), DEPTH, &p, &why), ERR_SYNTAX);
+        assert_int_equal(sio_decode(str_of(texts[i]), DEPTH, NULL, &p, &why), ERR_SYNTAX);
         assert_non_null(why);
     }
 }
@@ -169,8 +169,62 @@ static void depth_is_counted_inside_the_array(void **state)
     (void)state;
     struct sio_packet p;
     const char *why;
-    assert_int_equal(sio_decode(STR("2[\"a\",[[]]]"), 2, &p, &why), OK);
-    assert_int_equal(sio_decode(STR("2[\"a\",[[[]]]]"), 2, &p, &why), ERR_SYNTAX);
+    assert_int_equal(sio_decode(STR("2[\"a\",[[]]]"), 2, NULL, &p, &why), OK);
+    assert_int_equal(sio_decode(STR("2[\"a\",[[[]]]]"), 2, NULL, &p, &why), ERR_SYNTAX);
+}
+
+/* As Python's json writes what is no number. */
+static void no_numbers_of_python_read_null_where_there_is_room_for_it(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"2[\"a\",NaN]", "null"},
+        {"2[\"a\",{\"b\":[NaN, Infinity,-Infinity],\"c\":\"NaN \\\" Infinity\"}]",
+         "{\"b\":[null, null,null],\"c\":\"NaN \\\" Infinity\"}"},
+        {"51-7[\"a\",{\"_placeholder\":true,\"num\":0},-Infinity ]",
+         "{\"_placeholder\":true,\"num\":0},null "},
+        {"37[NaN]", "null"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf mended = BUF_INIT(1000), small = BUF_INIT(5);
+        struct sio_packet p;
+        const char *why = NULL;
+        assert_int_equal(sio_decode(str_of(cases[i][0]), DEPTH, &mended, &p, &why), OK);
+        assert_str(p.data, cases[i][1]);
+        assert_int_equal(sio_decode(str_of(cases[i][0]), DEPTH, NULL, &p, &why), ERR_SYNTAX);
+        assert_int_equal(sio_decode(str_of(cases[i][0]), DEPTH, &small, &p, &why), ERR_SYNTAX);
+        buf_release(&mended);
+        buf_release(&small);
+    }
+}
+
+static void what_is_near_to_them_is_no_json(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "2[\"a\",nan]",
+        "2[\"a\",+Infinity]",
+        "2[\"a\",--Infinity]",
+        "2[\"a\",-NaN]",
+        "2[\"a\",1NaN]",
+        "2[\"a\",NaNN]",
+        "2[\"a\",Infinit]",
+        "2[\"a\",NaN",
+        "2[\"a\",NaN,\"b]",
+        "2[\"a\",NaN,\"\\",
+        "2[NaN]",
+        "2/NaN,[\"a\",N]",
+        "0{\"token\":NaN}",
+        "2[\"a\",{NaN:1}]",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct buf mended = BUF_INIT(1000);
+        struct sio_packet p;
+        const char *why = NULL;
+        assert_int_equal(sio_decode(str_of(texts[i]), DEPTH, &mended, &p, &why), ERR_SYNTAX);
+        assert_non_null(why);
+        buf_release(&mended);
+    }
 }
 
 int main(void)
@@ -181,6 +235,8 @@ int main(void)
         cmocka_unit_test(connect_error_is_a_message),
         cmocka_unit_test(arguments_come_off_one_by_one),
         cmocka_unit_test(placeholders_are_recognised),
+        cmocka_unit_test(no_numbers_of_python_read_null_where_there_is_room_for_it),
+        cmocka_unit_test(what_is_near_to_them_is_no_json),
         cmocka_unit_test(depth_is_counted_inside_the_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

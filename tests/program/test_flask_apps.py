@@ -213,6 +213,16 @@ def test_a_binary_attachment_arrives_as_base64(r, apps):
     assert tab.outcome(request_id)["result"] == {"image": "AP8B", "also": ["YWJj"]}
 
 
+@BOTH
+def test_a_result_with_nan_is_taken_and_reads_null(r, apps, transports):
+    space, app, tab = old_space(r), apps(transports=transports), r.ann.tab()
+    app.register(space.name)
+    request_id = tab.submit(space)
+    app.result(app.take(), {"loss": float("nan"), "image": b"abc", "top": [float("inf"), -float("inf")], "n": 0.25})
+    assert tab.outcome(request_id)["result"] == {"loss": None, "image": "YWJj", "top": [None, None], "n": 0.25}
+    assert app.connects.empty()
+
+
 def test_a_result_of_another_s_request_changes_nothing(r, apps):
     mine, other = old_space(r), old_space(r)
     app, thief, tab = apps(), apps(), r.ann.tab()

@@ -150,7 +150,7 @@ def test_unknown_event_does_no_harm(ws):
 
 @pytest.mark.parametrize("packet", [
     "42", "42[]", "42{}", '42"message"', "42[1]", "42[null]", '42[["message"]]', '42["message"', '42["message",]', '42["message"]x',
-    '42["message",{"a":1,"a":2}]', '42["message",NaN]', '42["message","\\ud800"]', '42["connect"]', '42["disconnect"]',
+    '42["message",{"a":1,"a":2}]', '42["message",nan]', '42["message","\\ud800"]', '42["connect"]', '42["disconnect"]',
     '42["connect_error"]', '42["disconnecting"]', '42["newListener"]', '42["removeListener"]', "42-1[]",
     '4299999999999999999999["message"]', "43[]", '431{}', "431", '41{}', '4xx', '45["message"]', '45-["message"]',
     '451["message"]', '45x-["message"]', '4565-["message"]', '4599999999999999999999-["message"]',

@@ -110,6 +110,16 @@ def test_binary_goes_both_ways(echo, transport):
         assert c.sio.call("message-with-ack", {"x": blobs[0]}, timeout=PATIENCE) == {"x": blobs[0]}
 
 
+def test_what_is_no_number_reads_null(echo, transport):
+    """Python's json writes NaN and Infinity, and Python's sites take them."""
+    odd = {"loss": float("nan"), "range": [float("-inf"), float("inf")], "text": "NaN, Infinity"}
+    with Client(echo, transport) as c:
+        c.sio.emit("message", odd)
+        c.wait("/", "message-back", {"loss": None, "range": [None, None], "text": "NaN, Infinity"})
+        c.sio.emit("message", (b"\xff", float("nan")))
+        c.wait("/", "message-back", b"\xff", None)
+
+
 def test_large_messages_go_both_ways(echo, transport):
     with Client(echo, transport) as c:
         c.sio.emit("message", "€" * 100000)
