@@ -3,6 +3,7 @@
 #define STORE_STATE_H
 
 #include "store/db.h"
+#include "store/listing.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -24,7 +25,7 @@ struct store {
     bool started;
     pthread_t writer, loader;
     struct store_answer *answers; /* the writer's */
-    size_t unlisted;              /* the writer's: new requests since the lists were up to date */
+    struct listing listing;       /* the writer's */
     _Atomic enum db_trouble trouble;
     atomic_uint long_readers; /* backups, for which no checkpoint waits */
 

@@ -79,6 +79,15 @@ static void check_rows(struct db *db, struct findings *out)
         {"requests in nobody's list",
          "SELECT count(*) FROM request q WHERE key <= (SELECT up_to FROM listed) AND NOT EXISTS"
          " (SELECT 1 FROM person_request WHERE user_key = q.user_key AND request_key = q.key)"},
+        {"entries in the lists of ends",
+         "SELECT (SELECT count(*) FROM listed_request l LEFT JOIN request q ON q.key ="
+         " l.request_key WHERE q.finished_ms IS NOT l.finished_ms) + (SELECT count(*) FROM bad_end"
+         " l LEFT JOIN request q ON q.key = l.request_key WHERE q.status IS NOT l.status)"},
+        {"requests whose end no list has",
+         "SELECT (SELECT count(*) FROM request q WHERE key <= (SELECT up_to FROM listed) AND NOT"
+         " EXISTS (SELECT 1 FROM listed_request l WHERE l.finished_ms = q.finished_ms"
+         " AND l.request_key = q.key)) + (SELECT count(*) FROM request WHERE status IN"
+         " ('failed', 'cancelled') AND key NOT IN (SELECT request_key FROM bad_end))"},
         {"sessions", "SELECT count(*) FROM session WHERE user_key NOT IN (SELECT key FROM user)"},
         {"API keys", "SELECT count(*) FROM api_key WHERE user_key NOT IN (SELECT key FROM user)"},
         {"tokens", "SELECT count(*) FROM token WHERE space_key NOT IN (SELECT key FROM space)"},
@@ -111,8 +120,9 @@ static void check_clock(struct db *db, int64_t now_ms, struct findings *out)
 {
     char now[RFC3339_BYTES], then[RFC3339_BYTES];
     struct query *q =
-        db_query(db, "SELECT max(coalesce((SELECT max(finished_ms) FROM request"
-                     " WHERE finished_ms > 0), 0), coalesce((SELECT created_ms FROM request"
+        db_query(db, "SELECT max(coalesce((SELECT max(finished_ms) FROM listed_request), 0),"
+                     " coalesce((SELECT max(finished_ms) FROM request WHERE key >"
+                     " (SELECT up_to FROM listed)), 0), coalesce((SELECT created_ms FROM request"
                      " ORDER BY key DESC LIMIT 1), 0), coalesce((SELECT at_ms FROM audit"
                      " ORDER BY key DESC LIMIT 1), 0))");
     int64_t newest_ms = query_row(q) ? column_i64(q) : 0;

@@ -84,12 +84,11 @@ static enum err load_idempotency(struct db *db, const struct store_visitor *v)
     return query_end(q);
 }
 
-/* The unfinished requests. */
-static enum err load_requests(struct db *db, const struct store_visitor *v)
+#define UNFINISHED "q.status IN ('queued', 'processing')"
+
+static enum err visit_requests(struct db *db, const struct store_visitor *v, const char *unfinished)
 {
-    struct query *q = db_query(db, "SELECT " REQUEST_COLUMNS
-                                   " FROM request q INDEXED BY request_open" REQUEST_PARTS
-                                   " WHERE q.status IN ('queued', 'processing') ORDER BY q.key");
+    struct query *q = db_query(db, unfinished);
     enum err text = OK;
     while (!text && query_row(q)) {
         struct request_record request;
@@ -102,6 +101,21 @@ static enum err load_requests(struct db *db, const struct store_visitor *v)
     }
     enum err e = query_end(q);
     return e ? e : text;
+}
+
+/* The unfinished requests: those that are listed, and those that came later. */
+static enum err load_requests(struct db *db, const struct store_visitor *v)
+{
+    enum err e =
+        visit_requests(db, v,
+                       "SELECT " REQUEST_COLUMNS " FROM listed_request l CROSS JOIN request q"
+                       " ON q.key = l.request_key" REQUEST_PARTS
+                       " WHERE l.finished_ms = 0 AND " UNFINISHED " ORDER BY l.request_key");
+    return e ? e
+             : visit_requests(db, v,
+                              "SELECT " REQUEST_COLUMNS " FROM request q" REQUEST_PARTS
+                              " WHERE q.key > (SELECT up_to FROM listed) AND " UNFINISHED
+                              " ORDER BY q.key");
 }
 
 /* Also of what is finished or removed, which is not loaded. */

@@ -19,19 +19,18 @@
     " AND (?6 = '' OR q.error_code = ?6) AND " key " < ?4 AND " key " >= ?7"                       \
     " ORDER BY " key " DESC LIMIT ?5"
 
-/* A person's requests stand in two places: see listing.h. */
+#define LISTED(table) table " l CROSS JOIN request q ON q.key = l.request_key" JOINS
+/* A person's requests, and the unfinished ones, stand in two places: see listing.h. */
 static const char list_of_person[] =
-    LIST "person_request l CROSS JOIN request q"
-         " ON q.key = l.request_key" JOINS "l.user_key = ?1" REST("l.request_key");
+    LIST LISTED("person_request") "l.user_key = ?1" REST("l.request_key");
+static const char list_of_open[] = LIST LISTED(
+    "listed_request") "l.finished_ms = 0 AND (?1 = 0 OR q.user_key = ?1)" REST("l.request_key");
 static const char list_of_unlisted[] =
-    LIST "request q NOT INDEXED" JOINS
-         "q.user_key = ?1 AND q.key > (SELECT up_to FROM listed)" REST("q.key");
-static const char list_of_open[] =
-    LIST "request q INDEXED BY request_open" JOINS
-         "q.status IN ('queued', 'processing') AND (?1 = 0 OR q.user_key = ?1)" REST("q.key");
+    LIST "request q" JOINS
+         "q.key > (SELECT up_to FROM listed) AND (?1 = 0 OR q.user_key = ?1)" REST("q.key");
 static const char list_of_bad_ends[] =
-    LIST "request q INDEXED BY request_ended_badly" JOINS
-         "q.status IN ('failed', 'cancelled') AND (?1 = 0 OR q.user_key = ?1)" REST("q.key");
+    LIST LISTED("bad_end") "(?3 = '' OR l.status = ?3) AND (?6 = '' OR l.error_code = ?6)"
+                           " AND (?1 = 0 OR q.user_key = ?1)" REST("l.request_key");
 static const char list_of_all[] =
     LIST "request q" JOINS "(?1 = 0 OR q.user_key = ?1)" REST("q.key");
 
@@ -94,14 +93,15 @@ static enum err visit_list(struct reader *r, const char *list, const struct requ
 }
 
 /* Both places as of one moment. */
-static enum err visit_person(struct reader *r, const struct request_filter *f, struct visitor *v)
+static enum err visit_both(struct reader *r, const char *listed, const struct request_filter *f,
+                           struct visitor *v)
 {
     enum err e = query_run(db_query(r->db, "BEGIN"));
     if (e)
         return e;
     e = visit_list(r, list_of_unlisted, f, v);
     if (!e && v->left)
-        e = visit_list(r, list_of_person, f, v);
+        e = visit_list(r, listed, f, v);
     db_rollback(r->db); /* nothing was written: ends the moment */
     return e;
 }
@@ -111,7 +111,8 @@ enum err reader_requests(struct reader *r, const struct request_filter *f,
 {
     const char *list = list_for(f);
     struct visitor v = {visit, ctx, f->limit < LIST_MAX ? f->limit : LIST_MAX};
-    enum err e = list == list_of_person ? visit_person(r, f, &v) : visit_list(r, list, f, &v);
+    bool two_places = list == list_of_person || list == list_of_open;
+    enum err e = two_places ? visit_both(r, list, f, &v) : visit_list(r, list, f, &v);
     return reader_result(r, e);
 }
 

@@ -10,7 +10,7 @@
 /* The request that finished first of those that finished before before_ms; 0 when there is none. */
 static enum err find_expired(struct db *db, int64_t before_ms, int64_t *key)
 {
-    struct query *q = db_query(db, "SELECT key FROM request INDEXED BY request_finished"
+    struct query *q = db_query(db, "SELECT request_key FROM listed_request"
                                    " WHERE finished_ms > 0 AND finished_ms < ?1"
                                    " ORDER BY finished_ms LIMIT 1");
     bind_i64(q, before_ms);

@@ -2,7 +2,6 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "store/listing.h"
 #include "store/migrate.h"
 #include "store/parts.h"
 #include "store/state.h"
@@ -55,7 +54,6 @@ static struct store *allocate(const char *dir)
     memcpy(s->path + strlen(dir), "/" STORE_FILE, sizeof "/" STORE_FILE);
     s->answers = xcalloc(BATCH_MAX, sizeof *s->answers);
     s->last = &s->first;
-    s->unlisted = LISTED_TOGETHER; /* an earlier process may have left some */
     s->last_load = &s->first_load;
     pthread_condattr_t monotonic;
     int rc = pthread_condattr_init(&monotonic);
@@ -79,6 +77,10 @@ enum err store_open(struct store **out, const char *dir, struct buf *why)
         store_note(s, db_trouble(s->db)); /* a full disk may have room later */
     if (!e)
         e = migrate_embedded(s->db, why);
+    if (!e && listing_start(&s->listing, s->db)) {
+        db_explain(s->db, why);
+        e = ERR_IO;
+    }
     if (e)
         store_close(s);
     else
@@ -128,6 +130,15 @@ static bool damaged(const struct store *s)
 
 /* ---- writing ---- */
 
+/* Retention goes by the lists: they have to be up to date. */
+static enum err write_one(struct store *s, const struct change *c)
+{
+    enum err e = c->kind == CHANGE_RETENTION ? listing_catch_up(&s->listing, s->db) : OK;
+    if (!e)
+        e = write_change(s->db, c);
+    return e ? e : listing_follow(&s->listing, s->db, c);
+}
+
 /* Writes count changes from c on in one transaction: all of them or, on failure, none. list: and
  * brings the lists of requests up to date. */
 static enum err write_together(struct store *s, const struct change *c, size_t count, bool list)
@@ -138,9 +149,9 @@ static enum err write_together(struct store *s, const struct change *c, size_t c
     }
     enum err e = db_begin(s->db);
     for (size_t i = 0; !e && i < count; i++, c = c->next)
-        e = write_change(s->db, c);
+        e = write_one(s, c);
     if (!e && list)
-        e = listing_catch_up(s->db);
+        e = listing_catch_up(&s->listing, s->db);
     if (!e)
         e = db_commit(s->db);
     if (e)
@@ -195,11 +206,12 @@ static void note_more(struct store *s, const struct change *batch)
  * the newest requests are found all the same. */
 static bool listing_due(struct store *s, const struct change *batch)
 {
+    size_t unlisted = s->listing.unlisted;
     for (const struct change *c = batch; c; c = c->next)
-        s->unlisted += c->kind == CHANGE_REQUEST_NEW;
-    if (s->unlisted < LISTED_TOGETHER)
+        unlisted += c->kind == CHANGE_REQUEST_NEW;
+    if (unlisted < LISTED_TOGETHER)
         return false;
-    s->unlisted = 0;
+    s->listing.unlisted = 0;
     return true;
 }
 

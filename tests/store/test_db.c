@@ -482,6 +482,11 @@ static void database_of_schema_7_opens(void **state)
     old_database_opens_with_all_it_holds(*state, "tests/store/fixtures/v7.sql", 9);
 }
 
+static void database_of_schema_8_opens(void **state)
+{
+    old_database_opens_with_all_it_holds(*state, "tests/store/fixtures/v8.sql", 9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +508,7 @@ int main(void)
         BENCH_TEST(database_of_schema_5_opens),
         BENCH_TEST(database_of_schema_6_opens),
         BENCH_TEST(database_of_schema_7_opens),
+        BENCH_TEST(database_of_schema_8_opens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
