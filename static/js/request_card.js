@@ -16,9 +16,10 @@ const OWN_WORDS = new Set(['app_error', 'input_refused', 'rate_limited', 'too_la
 /** An error in words: the sentence, and what else the relay said. */
 export function errorWords({ code, message }) {
     const known = lookup(`codes.${code}`);
-    if (!known || (OWN_WORDS.has(code) && message))
-        return [message ? said(message) : code, ''];
-    return [known, message && message !== known ? said(message) : ''];
+    const own = message && message !== code ? said(message) : '';
+    if (!known || (OWN_WORDS.has(code) && own))
+        return [own || code, ''];
+    return [known, own !== known ? own : ''];
 }
 
 /* Whole seconds: it counts up. */
@@ -297,7 +298,7 @@ export class RequestCard {
         if (this.model.answer)
             buttons.push(copyButton(() => this.model.answer, t('card.copy'), 'small'));
         if (this.hooks.again)
-            buttons.push(h('button', { type: 'button', class: 'small', onclick: () => this.hooks.again(this) }, t('card.again')));
+            buttons.push(h('button', { type: 'button', class: 'small', onclick: (e) => e.detail < 2 && this.hooks.again(this) }, t('card.again')));
         if (!this.bare)
             buttons.push(h('a', { class: 'button small plain', href: `/requests/${this.id}` }, t('card.open')));
         if (this.hooks.dismiss)

@@ -8,10 +8,11 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15000;
 const BAR_AFTER_MS = 700; // a blink of the connection is not worth a bar
 const LOGIN_AFTER_MS = 700; // so that "You are logged out" is shown where it was asked for, not in another tab
+const SENDS_AT_MOST = 3;  // of a submit: one that breaks each connection must not break them for ever
 const SLEPT_MS = 150000;  // timers of a hidden page run once a minute; a longer gap means that the machine slept
 
 const topics = new Map();  // topic -> {seq, epoch, handlers}
-const pending = new Map(); // ref -> {message, resolve, reject}: submits without an answer
+const pending = new Map(); // ref -> {text, sends, resolve, reject}: submits without an answer
 const watchers = new Set();
 const bar = document.getElementById('connection');
 
@@ -69,13 +70,14 @@ function randomKey() {
  *  connection does not come back: then nobody knows). */
 export function submit(space, payload) {
     const ref = `s${Date.now().toString(36)}-${(counter += 1)}`;
-    const message = { type: 'submit', space, payload, ref, idempotency_key: randomKey() };
+    const text = JSON.stringify({ type: 'submit', space, payload, ref, idempotency_key: randomKey() });
     return new Promise((resolve, reject) => {
-        if (!send(message)) {
+        if (!up) {
             reject(new RelayError({ code: 'offline', message: '' }));
             return;
         }
-        pending.set(ref, { message, resolve, reject });
+        socket.send(text);
+        pending.set(ref, { text, sends: 1, resolve, reject });
     });
 }
 
@@ -150,22 +152,42 @@ function receive(event) {
         receivers[message.type](message);
 }
 
+function refuse(ref, code) {
+    pending.get(ref).reject(new RelayError({ code, message: '' }));
+    pending.delete(ref);
+}
+
+/* The relay closes at the head of a message that is too large, without saying which one it was. */
+function refuseLargest() {
+    const refs = [...pending.keys()].sort((a, b) => pending.get(b).text.length - pending.get(a).text.length);
+    if (refs.length > 0)
+        refuse(refs[0], 'too_large');
+}
+
+function sendPending() {
+    for (const [ref, entry] of pending) {
+        entry.sends += 1;
+        if (entry.sends > SENDS_AT_MOST)
+            refuse(ref, 'lost');
+        else
+            socket.send(entry.text);
+    }
+}
+
 function opened() {
     up = everUp = true;
     failures = 0;
     for (const [topic, entry] of topics)
         sendSubscribe(topic, entry);
-    for (const { message } of pending.values())
-        send(message);
+    sendPending();
     showBar();
     for (const f of watchers)
         f(true);
 }
 
 function giveUp() {
-    for (const { reject } of pending.values())
-        reject(new RelayError({ code: 'lost', message: '' }));
-    pending.clear();
+    for (const ref of [...pending.keys()])
+        refuse(ref, 'lost');
 }
 
 function closed(event) {
@@ -175,6 +197,8 @@ function closed(event) {
     if (was)
         for (const f of watchers)
             f(false);
+    if (event.code === 1009)
+        refuseLargest();
     if (event.code === 4502) {
         stopped = true;
         giveUp();

@@ -142,6 +142,12 @@ form.addEventListener('submit', (event) => {
     submitForm();
 });
 
+/* The second half of a double click means the same request, not another one. */
+button.addEventListener('click', (event) => {
+    if (event.detail > 1)
+        event.preventDefault();
+});
+
 /* ---- cards ---- */
 
 function addCard(initial) {
@@ -219,7 +225,9 @@ function cardToCancel(target) {
 document.addEventListener('keydown', (event) => {
     if (event.isComposing)
         return;
-    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && form.contains(event.target)) {
+    if (event.key === 'Enter' && event.repeat && (event.ctrlKey || event.metaKey || event.target.closest?.('button'))) {
+        event.preventDefault(); // a key that is held was pressed once
+    } else if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && form.contains(event.target)) {
         event.preventDefault();
         submitForm();
     } else if (event.key === 'Escape' && !event.defaultPrevented) {

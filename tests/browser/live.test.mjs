@@ -103,6 +103,50 @@ test('an empty prompt is refused beside the field', async () => {
     assert.equal(await page.getByLabel('Prompt').getAttribute('aria-invalid'), 'true');
 });
 
+test('a double click, or keys that are held, send one request', async () => {
+    const tab = await world.admin.tab('/spaces/demo');
+    await pill(tab, CONNECTED);
+    await tab.getByLabel('Prompt').fill('clicked twice');
+    await tab.getByRole('button', { name: 'Submit Request' }).dblclick();
+    await requestId(card(tab, 'clicked twice'));
+    await tab.getByLabel('Prompt').fill('held down');
+    await tab.keyboard.down('Control');
+    for (let i = 0; i < 3; i++)
+        await tab.keyboard.down('Enter');
+    await tab.keyboard.up('Enter');
+    await tab.keyboard.up('Control');
+    await requestId(card(tab, 'held down'));
+    assert.equal(await tab.locator('article.req').count(), 2);
+    await status(card(tab, 'clicked twice'), 'Completed');
+    await status(card(tab, 'held down'), 'Completed');
+    await card(tab, 'held down').getByRole('button', { name: 'Run again' }).dblclick();
+    await status(card(tab, 'held down').first(), 'Completed');
+    assert.equal(await tab.locator('article.req').count(), 3);
+    await tab.close();
+});
+
+test('a prompt that is larger than the relay takes is refused beside the field, and sent once', async () => {
+    const tab = await world.admin.tab('/spaces/demo');
+    await pill(tab, CONNECTED);
+    const sent = await tab.evaluateHandle(() => {
+        const sizes = [], { send } = WebSocket.prototype;
+        WebSocket.prototype.send = function sendAndCount(text) {
+            sizes.push(text.length);
+            send.call(this, text);
+        };
+        document.getElementById('prompt').value = 'y'.repeat(1100000);
+        return sizes;
+    });
+    const back = tab.waitForEvent('websocket').then((socket) => socket.waitForEvent('framereceived'));
+    await tab.getByRole('button', { name: 'Submit Request' }).click();
+    await tab.getByRole('alert').filter({ hasText: 'too large' }).waitFor();
+    await back;
+    await status(await submit(tab, 'small enough'), 'Completed');
+    assert.equal(await sent.evaluate((sizes) => sizes.filter((n) => n > 1000000).length), 1);
+    assert.equal(await tab.locator('article.req').count(), 1);
+    await tab.close();
+});
+
 test('a relay that is stopped and started again: a bar says so, and the request goes on', async () => {
     world.admin.expectFault(/console: WebSocket connection to .*ws\/client/);
     world.admin.expectFault(/ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET/);
