@@ -1,8 +1,8 @@
 #include "remote/http.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,21 +23,6 @@ struct http {
 };
 
 /* ---- addresses ---- */
-
-/* Only what can be nothing else: no resolver is asked. */
-static bool is_loopback(const char *host)
-{
-    struct in_addr v4;
-    struct in6_addr v6;
-    char bare[64];
-    size_t n = strlen(host);
-    if (str_eq_nocase(str_of(host), STR("localhost")))
-        return true;
-    if (inet_pton(AF_INET, host, &v4) == 1)
-        return ntohl(v4.s_addr) >> 24 == 127;
-    return n > 2 && host[0] == '[' && str_copy(bare, sizeof bare, str_slice(host + 1, n - 2)) &&
-           inet_pton(AF_INET6, bare, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
 
 /* NULL when the address has no such part; else curl's own memory. */
 static char *part_of(CURLU *u, CURLUPart part)
@@ -77,7 +62,7 @@ static void write_place(struct http_place *out, const char *scheme, const char *
                path);
     out->url = str_dup(buf_str(&b));
     out->secure = strcmp(scheme, "https") == 0;
-    out->loopback = is_loopback(host);
+    out->loopback = host_is_loopback(str_of(host));
     buf_release(&b);
 }
 
@@ -137,12 +122,15 @@ static size_t on_bytes(char *p, size_t one, size_t n, void *arg)
 }
 
 /* A connection that is closed inside the head would pass for a whole answer: libcurl takes the
- * lines that it has. */
+ * lines that it has. Fields behind a chunked body come here too, but no empty line after them. */
 static size_t on_header(char *p, size_t one, size_t n, void *arg)
 {
     struct doing *d = arg;
     struct str line = str_slice(p, one * n);
-    d->headed = str_eq(line, STR("\r\n")) || str_eq(line, STR("\n"));
+    if (str_starts(line, STR("HTTP/")))
+        d->headed = false;
+    else if (str_eq(line, STR("\r\n")) || str_eq(line, STR("\n")))
+        d->headed = true;
     return line.n;
 }
 

@@ -1,6 +1,7 @@
 """build/bridge: requests of a space, answered by an OpenAI-compatible model server."""
 import json
 import signal
+import socket
 
 import pytest
 
@@ -90,6 +91,44 @@ def test_the_key_comes_from_the_environment_and_is_never_shown(c):
     asked.stream().say("ok").finish()
     c.result(request)
     assert "sk-secret" not in b.said and c.space.token not in b.said
+
+
+class Proxy:
+    """Counts who comes, and turns everybody away."""
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+
+    def waiting(self):
+        self.socket.setblocking(False)
+        try:
+            self.socket.accept()[0].close()
+        except BlockingIOError:
+            return False
+        return True
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "LOCALHOST"])
+def test_a_server_on_this_machine_is_asked_without_a_proxy(c, host):
+    proxy = Proxy()
+    b = c.bridge(upstream=c.upstream.url.replace("127.0.0.1", host), env={"http_proxy": proxy.url, "all_proxy": proxy.url})
+    b.wait_for("[✓] The model server at")
+    request = c.ask()
+    c.upstream.next().stream().say("ok").finish()
+    assert c.result(request)["text_output"] == "ok"
+    assert not proxy.waiting()
+    proxy.socket.close()
+
+
+def test_a_server_elsewhere_is_asked_through_the_proxy(c):
+    proxy = c.upstream  # is asked for the whole address
+    c.bridge(upstream="http://model.invalid/v1", env={"http_proxy": proxy.url.removesuffix("/v1")})
+    request = c.ask()
+    asked = proxy.next()
+    assert asked.path == "http://model.invalid/v1/chat/completions"
+    asked.stream().say("ok").finish()
+    assert c.result(request)["text_output"] == "ok"
 
 
 # ---- what comes back ----

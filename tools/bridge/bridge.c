@@ -105,7 +105,9 @@ static const struct option_table table = {
     "bridge --space NAME --upstream URL --model NAME [options]\n"
     "bridge --space NAME --upstream URL --plain [options]\n"
     "bridge --probe --upstream URL [--model NAME | --plain]\n"
-    "An inference app in front of an OpenAI-compatible model server, or of any HTTP service."};
+    "An inference app in front of an OpenAI-compatible model server, or of any HTTP service.\n"
+    "http_proxy, https_proxy, all_proxy and no_proxy are heeded, but for a server on this machine\n"
+    "(localhost, 127.0.0.0/8, ::1): that is always asked directly."};
 
 static bool read_endpoints(const char *list, uint32_t *bits)
 {

@@ -1,6 +1,7 @@
 #include "bridge/http.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 
 #include <curl/curl.h>
 #include <event2/event.h>
@@ -28,6 +29,7 @@ struct http_call {
     struct curl_slist *headers;
     const struct http_events *events;
     void *owner;
+    bool headed; /* the head of the answer is whole */
     bool stopped;
     char words[CURL_ERROR_SIZE];
 };
@@ -58,7 +60,11 @@ static void end_call(struct http_call *c, CURLcode code)
         end.how = HTTP_STOPPED;
     else if (code != CURLE_OK)
         end.how = never_reached(c->easy) ? HTTP_UNREACHABLE : HTTP_BROKEN;
-    end.words = c->words[0] ? c->words : curl_easy_strerror(code);
+    else if (!c->headed)
+        end.how = HTTP_BROKEN;
+    end.words = c->words[0]        ? c->words
+                : code == CURLE_OK ? "the answer is cut off"
+                                   : curl_easy_strerror(code);
     c->events->ended(c->owner, &end);
 }
 
@@ -169,6 +175,19 @@ static size_t on_bytes(char *p, size_t one, size_t n, void *arg)
     return c->stopped ? CURL_WRITEFUNC_ERROR : n;
 }
 
+/* A connection that is closed inside the head would pass for a whole answer: libcurl takes the
+ * lines that it has. Fields behind a chunked body come here too, but no empty line after them. */
+static size_t on_header(char *p, size_t one, size_t n, void *arg)
+{
+    struct http_call *c = arg;
+    struct str line = str_slice(p, one * n);
+    if (str_starts(line, STR("HTTP/")))
+        c->headed = false;
+    else if (str_eq(line, STR("\r\n")) || str_eq(line, STR("\n")))
+        c->headed = true;
+    return line.n;
+}
+
 static void add_header(struct http_call *c, const char *name, const char *value)
 {
     char line[HEADER_LINE];
@@ -198,6 +217,18 @@ static void set_headers(struct http_call *c, const struct http_request *r)
     curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, list);
 }
 
+/* As libcurl itself reads the address. */
+static bool on_this_machine(const char *url)
+{
+    CURLU *u = curl_url();
+    char *host = NULL;
+    bool loopback = u && !curl_url_set(u, CURLUPART_URL, url, 0) &&
+                    !curl_url_get(u, CURLUPART_HOST, &host, 0) && host_is_loopback(str_of(host));
+    curl_free(host);
+    curl_url_cleanup(u);
+    return loopback;
+}
+
 static void set_options(struct http_call *c, const struct http_request *r)
 {
     CURL *e = c->easy;
@@ -205,6 +236,8 @@ static void set_options(struct http_call *c, const struct http_request *r)
     curl_easy_setopt(e, CURLOPT_PRIVATE, c);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, c);
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(e, CURLOPT_HEADERDATA, c);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, c->words);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -214,6 +247,8 @@ static void set_options(struct http_call *c, const struct http_request *r)
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(e, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     curl_easy_setopt(e, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_EVERY_S);
+    if (on_this_machine(r->url)) /* a proxy elsewhere would ask itself, and see the key */
+        curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
     if (c->http->ca_file)
         curl_easy_setopt(e, CURLOPT_CAINFO, c->http->ca_file);
     if (r->body.p) {

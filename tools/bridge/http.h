@@ -1,6 +1,7 @@
 /* HTTP requests without blocking: libcurl's multi interface, driven by the program's event loop.
- * The bridge's only user of libcurl. Redirects are not followed (the key would go with them). Loop
- * thread only; events never come from inside a call. */
+ * The bridge's only user of libcurl. Redirects are not followed (the key would go with them), and
+ * the proxies that the environment names are for other machines than this one. Loop thread only;
+ * events never come from inside a call. */
 #ifndef BRIDGE_HTTP_H
 #define BRIDGE_HTTP_H
 
