@@ -263,6 +263,15 @@ static void errors_are_read_in_every_shape(void **state)
     assert_words("{\"error\":{\"message\":\"m\",\"type\":\"invalid_request_error\"}}", 400, "m");
     assert_words("{\"error\":{\"message\":\"m\",\"type\":\"x\",\"code\":\"model_not_found\"}}", 404,
                  "m");
+    assert_words("{\"error\":{\"message\":\"m\",\"type\":\"invalid_request_error\","
+                 "\"code\":\"invalid_api_key\"}}",
+                 401, "m");
+    assert_words("{\"error\":{\"message\":\"m\",\"type\":\"authentication_error\","
+                 "\"code\":\"invalid_request_error\"}}",
+                 401, "m");
+    assert_words("{\"error\":{\"message\":\"m\",\"code\":401,\"type\":\"x\",\"status\":500}}", 401,
+                 "m");
+    assert_words("{\"error\":{\"message\":\"m\",\"code\":\"insufficient_quota\"}}", 429, "m");
     assert_words("{\"error\":{\"message\":\"m\",\"code\":429}}", 429, "m");
     assert_words("{\"error\":{\"message\":\"m\",\"code\":7}}", 0, "m");
     assert_words("{\"error\":\"m\"}", 0, "m");

@@ -37,6 +37,7 @@ def slow(p):
     (404, None, "app_error", "has nothing at the address"),
     (422, "temperature is too high", "invalid_request", "temperature is too high"),
     (500, "CUDA error", "app_error", "The model server failed: CUDA error"),
+    (400, "API key not valid: sk-x", "upstream_auth", "The model server refused the key of this app"),
     (501, "no embeddings", "invalid_request", "cannot do this: no embeddings"),
     (307, None, "app_error", "The model server failed (status 307)"),
 ])
@@ -114,6 +115,29 @@ def test_a_stream_that_ends_without_a_reason_is_half_an_answer(c):
     assert "broke off" in c.error(request, "upstream_unavailable")
 
 
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Ty",
+                                  b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n"])
+def test_an_answer_that_is_cut_inside_its_head_is_none(c, head):
+    b = c.bridge()
+    request = c.chat()
+    asked = c.upstream.next()
+    asked.write(head)
+    asked.cut()
+    b.wait_for("the answer is cut off")
+    c.upstream.next().stream().say("another try").finish()  # by the relay
+    assert c.result(request)["text_output"] == "another try"
+
+
+def test_fields_behind_the_body_are_no_second_head(c):
+    c.bridge()
+    request = c.chat()
+    asked = c.upstream.next().stream().say("whole")
+    asked.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    asked.write(b"0\r\nX-Checksum: 1\r\n\r\n")
+    asked.over.set()
+    assert c.result(request)["text_output"] == "whole"
+
+
 def test_nothing_is_asked_twice_once_a_word_has_come(p):
     """max_attempts is 1 here, so only the bridge could ask again."""
     with chain_of(p) as c:
@@ -129,12 +153,23 @@ def test_nothing_is_asked_twice_once_a_word_has_come(p):
     ({"error": {"message": "context shift is disabled", "code": 400}}, "invalid_request", "context shift is disabled"),
     ({"error": {"message": "engine is dead", "type": "internal_error"}}, "app_error", "failed: engine is dead"),
     ({"object": "error", "message": "gone", "type": "BadRequestError"}, "invalid_request", "gone"),
+    ({"error": {"message": "Incorrect sk-x", "type": "invalid_request_error", "code": "invalid_api_key"}},
+     "upstream_auth", "refused the key of this app"),
+    ({"error": {"message": "sk-x", "type": "authentication_error", "code": "invalid_request_error"}},
+     "upstream_auth", "refused the key of this app"),
+    ({"error": {"message": "sk-x may not", "type": "permission_error"}}, "upstream_auth", "does not let this app in"),
+    ({"error": "You did not provide an API key. sk-x"}, "upstream_auth", "refused the key of this app"),
+    ({"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}, "rate_limited", "quota"),
 ])
-def test_an_error_inside_the_stream_ends_it(c, event, code, words):
-    c.bridge()
-    request = c.chat()
-    c.upstream.next().stream().say("so far").event(event)
-    assert words in c.error(request, code)
+def test_an_error_inside_the_stream_ends_it(p, event, code, words):
+    with chain_of(p) as c:  # the relay gives no second chance here
+        b = c.bridge()
+        request = c.chat()
+        c.upstream.next().stream().say("so far").event(event)
+        message = c.error(request, code)
+        assert words in message and "sk-x" not in message
+        b.wait_for(json.dumps(event["error"]["message"] if "error" in event and isinstance(event["error"], dict) else
+                              event.get("error", event.get("message")))[1:-1])  # for who runs it
 
 
 @pytest.mark.parametrize("body,type", [(b"<html>hello</html>", "text/html"), (b"", "application/json"),
@@ -281,6 +316,11 @@ async def test_it_registers_with_what_it_can(w):
 def test_wrong_options_are_said(options, words):
     status, out, err = bridge_command(*options)
     assert (status, out) == (2, "") and words in err
+
+
+def test_help_tells_of_proxies():
+    status, out, err = bridge_command("--help")
+    assert (status, err) == (0, "") and "http_proxy" in out and "always asked directly" in out
 
 
 @pytest.fixture

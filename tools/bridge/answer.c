@@ -1,6 +1,7 @@
 #include "bridge/bridge.h"
 
 #include "base/clock.h"
+#include "client/text.h"
 #include "codec/json.h"
 #include "codec/json_scan.h"
 
@@ -117,6 +118,7 @@ static void end_text(struct job *j)
     pass_on(j);
     if (r->failed) {
         int status = r->error_status ? r->error_status : 500;
+        print("[!] %s: an error in the answer: %.*s", j->id, STR_ARG(buf_str(&r->error)));
         struct blame blame = blame_status(about(j->bridge), status, buf_str(&r->error));
         job_fail(j, &blame);
     } else if (j->reply.cut || completion_ended(r)) {

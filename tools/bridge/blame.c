@@ -32,16 +32,45 @@ static const struct row {
     {0, false, {.code = "app_error"}, "failed"},
 };
 
-struct blame blame_status(struct blame_about about, int status, struct str said)
+/* snprintf cuts anywhere. */
+static void end_at_character(struct blame *b)
+{
+    b->words[str_start(str_of(b->words), BLAME_BYTES).n] = '\0';
+}
+
+/* "API key", "api_key", ...: the operator's, whatever the status is that it comes with. */
+static bool speaks_of_key(struct str said)
+{
+    for (size_t i = 0; i + 3 <= said.n; i++) {
+        size_t at = i + 3;
+        if (!str_eq_nocase(str_slice(said.p + i, 3), STR("api")))
+            continue;
+        while (at < said.n && (said.p[at] == ' ' || said.p[at] == '_' || said.p[at] == '-'))
+            at++;
+        if (at + 3 <= said.n && str_eq_nocase(str_slice(said.p + at, 3), STR("key")))
+            return true;
+    }
+    return false;
+}
+
+static const struct row *row_of(int status, struct str said)
 {
     const struct row *row = statuses;
+    if (status != 403 && speaks_of_key(said))
+        status = 401;
     while (row->status && row->status != status)
         row++;
+    return row;
+}
+
+struct blame blame_status(struct blame_about about, int status, struct str said)
+{
+    const struct row *row = row_of(status, said);
     struct blame b = row->is;
     const char *colon = said.n && !row->hush ? ": " : "";
     if (row->hush)
         said = STR("");
-    if (status == 404 && about.model && said.n) {
+    if (row->status == 404 && about.model && said.n) {
         b.code = "model_not_found";
         snprintf(b.words, sizeof b.words, "The model server does not know the model \"%s\": %.*s",
                  about.model, STR_ARG(said));
@@ -51,6 +80,7 @@ struct blame blame_status(struct blame_about about, int status, struct str said)
         snprintf(b.words, sizeof b.words, "The %s %s%s%.*s", server(about), row->words, colon,
                  STR_ARG(said));
     }
+    end_at_character(&b);
     return b;
 }
 
@@ -93,5 +123,6 @@ struct blame blame_asked(struct str words)
 {
     struct blame b = {.code = "invalid_request"};
     snprintf(b.words, sizeof b.words, "%.*s", STR_ARG(words));
+    end_at_character(&b);
     return b;
 }

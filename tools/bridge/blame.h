@@ -1,7 +1,7 @@
 /* What is wrong, in words for the person who waits: what happened at the model server becomes a
  * code, a sentence and whether another try makes sense. Pure. Neither the server's address nor a
  * word about its key is ever in the sentence: these are the operator's business and go to the log.
- */
+ * The sentence is whole UTF-8 characters of what is. */
 #ifndef BRIDGE_BLAME_H
 #define BRIDGE_BLAME_H
 

@@ -4,12 +4,19 @@
 
 #define WORDS_BYTES 800
 
+/* That the key is wrong says more than anything beside it. */
+static void set_status(int *status, int found)
+{
+    if (status && *status != 401 && *status != 403)
+        *status = found;
+}
+
 /* Error statuses only: some servers put other numbers there. */
 static void read_status(const struct json_t *value, int *status)
 {
     int64_t n;
-    if (status && json_to_int(value, &n) && n >= 400 && n <= 599)
-        *status = (int)n;
+    if (json_to_int(value, &n) && n >= 400 && n <= 599)
+        set_status(status, (int)n);
 }
 
 /* OpenAI's own servers name the kind in place of a number. */
@@ -20,16 +27,19 @@ static void read_kind(const struct json_t *error, int *status)
         int status;
     } kinds[] = {{"invalid_request_error", 400},   {"BadRequestError", 400},
                  {"context_length_exceeded", 400}, {"authentication_error", 401},
+                 {"AuthenticationError", 401},     {"invalid_api_key", 401},
+                 {"permission_error", 403},        {"PermissionDeniedError", 403},
                  {"model_not_found", 404},         {"NotFoundError", 404},
-                 {"rate_limit_exceeded", 429},     {"rate_limit_error", 429}};
+                 {"rate_limit_exceeded", 429},     {"rate_limit_error", 429},
+                 {"insufficient_quota", 429},      {"RateLimitError", 429}};
     static const char *const members[] = {"type", "code"};
     struct str s;
     for (size_t m = 0; m < 2; m++) {
         struct json_t *value = json_at(error, members[m]);
-        if (status && json_to_str(value, &s))
+        if (json_to_str(value, &s))
             for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
                 if (str_eq(s, str_of(kinds[i].name)))
-                    *status = kinds[i].status;
+                    set_status(status, kinds[i].status);
         read_status(value, status);
     }
 }

@@ -50,7 +50,7 @@ static double seconds_of(const struct job *j)
 /* Once, whatever comes: that a result cannot be sent is itself an answer. */
 static void tell_failure(struct job *j, const struct blame *blame)
 {
-    struct str words = str_start(str_of(blame->words), BLAME_BYTES); /* whole characters */
+    struct str words = str_of(blame->words);
     struct client_failure f = {.code = str_of(blame->code),
                                .message = words,
                                .retryable = blame->retryable,
