@@ -85,6 +85,11 @@ addEventListener('pageshow', () => {
         delete form.dataset.sent;
 });
 
+/* A page with a new secret answers a form: loading it again must not send the form, and so make another one. */
+const once = document.querySelector('.new-token[data-address]');
+if (once)
+    history.replaceState(null, '', once.dataset.address);
+
 /* ---- an address of the browser, in words ---- */
 
 const browsers = [[/Edg\//, 'Edge'], [/OPR\//, 'Opera'], [/Firefox\//, 'Firefox'], [/Chrom(e|ium)\//, 'Chrome'], [/Safari\//, 'Safari']];
@@ -121,6 +126,10 @@ for (const node of document.querySelectorAll('[data-human]')) {
 }
 
 const limitsFilter = document.getElementById('limits-filter');
+/* A browser refuses to send a form for a field that nobody can see, and says nothing. */
+limitsFilter?.closest('main').addEventListener('invalid', (event) => {
+    event.target.closest('tr')?.removeAttribute('hidden');
+}, true);
 limitsFilter?.addEventListener('input', () => {
     const words = limitsFilter.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const row of document.querySelectorAll('table.limits tbody tr')) {

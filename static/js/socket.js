@@ -43,6 +43,11 @@ export function onConnection(f) {
     watchers.add(f);
 }
 
+/* Where the log-in leads back to this page. */
+function toLogin() {
+    location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
 /** Watches a topic; one watcher each. handlers: state(state), event(event), error(code), refused(error); each may be
  *  missing. Returns a function that ends it. */
 export function subscribe(topic, handlers) {
@@ -203,7 +208,7 @@ function closed(event) {
         stopped = true;
         giveUp();
         if (!loggingOut)
-            setTimeout(() => location.assign('/login'), LOGIN_AFTER_MS);
+            setTimeout(toLogin, LOGIN_AFTER_MS);
     } else if (event.code >= 4500 && event.code <= 4999) {
         stopped = true;
         giveUp();
@@ -218,7 +223,7 @@ async function checkLogin() {
     try {
         const reply = await fetch('/requests', { method: 'HEAD', redirect: 'manual', cache: 'no-store' });
         if (reply.type === 'opaqueredirect' || reply.status === 401)
-            location.assign('/login');
+            toLogin();
     } catch {
         // Really unreachable.
     }

@@ -38,8 +38,9 @@ test('a key is shown once, works, and says when it was used', { timeout: 60000 }
     assert.equal(await page.getByText(`curl -H "Authorization: Bearer ${secret}" ${world.relay.url}/v1/models`).count(), 1);
     assert.equal((await ask(secret, '/requests')).status, 200);
     assert.equal((await ask(secret, '/admin/users')).status, 403);
-    await page.goto('/account');
+    await page.reload();
     assert.equal((await page.content()).includes(secret), false);
+    assert.equal(await page.getByText('You have an API key of this name already.').count(), 0, 'made again');
     assert.match(await row('script').innerText(), /read.* expires /s);
     while (!(await row('script').innerText()).includes('last used')) // it is saved in its own time
         await page.reload();

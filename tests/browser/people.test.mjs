@@ -123,6 +123,11 @@ test('settings: a limit out of range is refused and named, a good one is in forc
     await page.locator('#limits-filter').fill('queue_per_space');
     await limit.fill('0');
     assert.equal(await limit.evaluate((input) => input.checkValidity()), false);
+    await page.locator('#limits-filter').fill('ping');
+    await limit.waitFor({ state: 'hidden' });
+    await page.getByRole('button', { name: 'Save limits' }).click();
+    await limit.waitFor();
+    assert.equal(await limit.evaluate((input) => document.activeElement === input), true);
     await limit.fill('5000');
     await page.getByRole('button', { name: 'Save limits' }).click();
     await page.getByText('The limits are saved.').waitFor();
@@ -137,7 +142,7 @@ test('logging out ends the session everywhere it is used', async () => {
     await bob.page.goto('/');
     await bob.page.getByRole('link', { name: 'Log out' }).click();
     await bob.page.waitForURL('**/login');
-    await tab.waitForURL('**/login**');
+    await tab.waitForURL('**/login?next=%2Fspaces%2Fdemo');
     const reply = await fetch(`${world.relay.url}/requests`, { headers: { Cookie: `session=${cookie.value}` }, redirect: 'manual' });
     assert.equal(reply.status, 302);
     await tab.close();
