@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "core/detail.h"
 #include "core/idempotency.h"
 #include "core/looks.h"
 #include "core/queue.h"
@@ -453,7 +454,7 @@ bool actor_is_admin(struct relay *r, const struct actor *a);
 void command_saved(struct relay *r, struct save *s, enum err err);
 typedef void command_fn(struct relay *r, const struct event *e);
 command_fn command_setup, command_user_add, command_user_password, command_user_rehash,
-    command_user_disable, command_user_role, command_user_language;
+    command_user_disable, command_user_role, command_user_edit, command_user_language;
 command_fn command_space_add, command_space_edit, command_space_remove;
 command_fn command_token_add, command_token_revoke;
 command_fn command_api_key_add, command_api_key_revoke, command_query_api_keys;
@@ -461,7 +462,7 @@ command_fn command_app_drain, command_app_kick;
 void tries_prune(struct relay *r); /* forgets those that no longer matter */
 command_fn command_login_may, command_login_failed, command_register_may, command_session_open,
     command_session_close, command_session_others;
-command_fn command_setting_set;
+command_fn command_setting_set, command_settings_set;
 command_fn command_request_look, command_request_remove;
 command_fn command_query_spaces, command_query_space, command_query_apps, command_query_stats,
     command_query_records, command_query_request;

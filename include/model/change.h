@@ -64,6 +64,7 @@ struct change {
     struct api_key_record *api_key;
     struct setting_record *setting;
     struct audit_record *audit; /* may come with any kind: written in the same transaction */
+    struct change *also;        /* owned; written in the same transaction, or neither is */
     struct change *next;        /* the store's own list */
 };
 

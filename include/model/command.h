@@ -19,9 +19,12 @@ enum command_kind {
     CMD_USER_DISABLE, /* user.name, flag: disabled or not; ends sessions and sockets; the last admin
                          is refused */
     CMD_USER_ROLE,    /* user.name, user.role; the last admin is refused */
+    CMD_USER_EDIT,    /* user.name, members: USER_ bits, and what they shall be: all of the three
+                         above in one change */
     CMD_USER_LANGUAGE,  /* user.name, user.language */
     CMD_SPACE_ADD,      /* space. EXISTS with the sentence of the contract */
-    CMD_SPACE_EDIT,     /* space, by space.id. NOT_FOUND, EXISTS */
+    CMD_SPACE_EDIT,     /* space, by space.id; members: SPACE_ bits of what changes, all else stays
+                           as it is by then. NOT_FOUND, EXISTS, LOCKED while another is saved */
     CMD_SPACE_REMOVE,   /* space.id, or by space.name when the id is nil: unfinished requests are
                            cancelled */
     CMD_TOKEN_ADD,      /* token.space_key, note, expires_ms; the reply's id is the jti */
@@ -43,6 +46,7 @@ enum command_kind {
     CMD_SESSION_CLOSE,  /* session key in `key`; only the actor's own unless admin */
     CMD_SESSION_OTHERS, /* all of the actor's sessions but `key` */
     CMD_SETTING_SET,    /* setting */
+    CMD_SETTINGS_SET,   /* settings, at least one: all of them or none */
     CMD_SUBMIT,       /* user_key, id: space, payload, inputs; idempotency_key and payload_hash, or
                          "". The reply's id is the request's. INPUT_REFUSED: inputs are those that
                          the space does not take */
@@ -85,6 +89,7 @@ struct command {
     int64_t key;
     int64_t keep_session;
     bool flag;
+    uint32_t members; /* of an edit */
     struct user_record user;
     char expect_hash[PASSWORD_HASH_BYTES];
     struct session_record session;
@@ -92,6 +97,8 @@ struct command {
     struct token_record token;
     struct api_key_record api_key;
     struct setting_record setting;
+    struct setting_record *settings; /* heap, owned */
+    size_t setting_count;
     struct bytes *payload; /* owned */
     uint32_t inputs;       /* INPUT_ bits of what it holds */
     char idempotency_key[IDEMPOTENCY_KEY_BYTES];

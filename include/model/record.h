@@ -16,6 +16,7 @@
 #define DESCRIPTION_BYTES  2001
 #define COVER_BYTES        1001
 #define NOTE_BYTES         129
+#define DETAIL_BYTES       513
 #define ADDRESS_BYTES      46 /* INET6_ADDRSTRLEN */
 #define AGENT_BYTES        161
 #define LANGUAGE_BYTES     8
@@ -34,6 +35,9 @@ struct user_record {
     char language[LANGUAGE_BYTES]; /* "" = follow the browser */
     int64_t created_ms, last_login_ms;
 };
+
+/* Members of it, where a command names those that it changes. */
+enum { USER_ROLE = 1, USER_DISABLED = 2, USER_PASSWORD = 4 };
 
 struct session_record {
     struct uuid id;   /* names it on pages; not a secret */
@@ -59,6 +63,19 @@ struct space_record {
     bool queue_offline;    /* take requests while no app is connected */
     bool legacy_registration;
     int64_t created_ms, removed_ms;
+};
+
+/* Members of it, where a command names those that it changes. */
+enum {
+    SPACE_NAME = 1,
+    SPACE_DESCRIPTION = 2,
+    SPACE_COVER = 4, /* and cover_type: they belong together */
+    SPACE_INPUTS = 8,
+    SPACE_MAX_APPS = 16,
+    SPACE_RATE_LIMIT = 32,
+    SPACE_QUEUE_OFFLINE = 64,
+    SPACE_LEGACY = 128,
+    SPACE_ALL = 255
 };
 
 struct token_record {
@@ -142,7 +159,7 @@ struct audit_record {
     char address[ADDRESS_BYTES];
     char action[32]; /* e.g. "space.add", "login.failed" */
     char subject[SPACE_NAME_BYTES];
-    char detail[NOTE_BYTES];
+    char detail[DETAIL_BYTES];
 };
 
 #define SETTING_NAME_BYTES  48

@@ -15,5 +15,7 @@ void space_form_view(struct json_t *view, const struct space_record *s);
  */
 bool space_form_read(struct page_request *p, struct json_t *view, struct json_t *errors,
                      struct space_record *s);
+/* SPACE_ bits of what the form has. */
+uint32_t space_form_members(const struct page_request *p);
 
 #endif

@@ -16,7 +16,9 @@ static struct call *call_new(struct app *a, struct command *cmd)
     struct call *c = xcalloc(1, sizeof *c);
     c->letter.read = call_read;
     c->cmd = *cmd;
-    cmd->payload = NULL; /* taken over */
+    cmd->payload = NULL; /* taken over, and these */
+    cmd->settings = NULL;
+    cmd->setting_count = 0;
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -164,6 +164,7 @@ static enum err take_command(const struct json_t *object, struct command *out, s
     }
     struct command c = {.kind = form->kind,
                         .actor = {.role = ROLE_ADMIN, .name = "(cli)"},
+                        .members = SPACE_ALL,
                         .space = {.inputs = INPUT_PROMPT, .max_apps = 1, .cover_type = "image"}};
     struct member_check check = {.table = &form->fields, .why = why};
     json_each(object, check_member, &check);

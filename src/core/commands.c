@@ -61,6 +61,7 @@ static const struct {
     [CMD_USER_REHASH] = {command_user_rehash, false},
     [CMD_USER_DISABLE] = {command_user_disable, true},
     [CMD_USER_ROLE] = {command_user_role, true},
+    [CMD_USER_EDIT] = {command_user_edit, true},
     [CMD_USER_LANGUAGE] = {command_user_language, false},
     [CMD_SPACE_ADD] = {command_space_add, true},
     [CMD_SPACE_EDIT] = {command_space_edit, true},
@@ -78,6 +79,7 @@ static const struct {
     [CMD_SESSION_CLOSE] = {command_session_close, false},
     [CMD_SESSION_OTHERS] = {command_session_others, false},
     [CMD_SETTING_SET] = {command_setting_set, true},
+    [CMD_SETTINGS_SET] = {command_settings_set, true},
     [CMD_SUBMIT] = {submit_command, false},
     [CMD_CANCEL] = {cancel_command, false},
     [CMD_REQUEST_LOOK] = {command_request_look, true},
@@ -108,37 +110,6 @@ void command_run(struct relay *r, const struct event *e)
         reply_send(r, e->ticket, ERR_FORBIDDEN, "Only admins may do this");
     else
         commands[kind].run(r, e);
-}
-
-/* ---- settings ---- */
-
-static void setting_saved(struct relay *r, struct save *s, enum err err)
-{
-    if (!err) {
-        struct setting_record *rec = s->row;
-        struct setting *old;
-        HASH_FIND_STR(r->settings, rec->name, old);
-        if (old)
-            old->rec = *rec;
-        else
-            relay_restore_setting(r, rec);
-        HASH_FIND_STR(r->settings, rec->name, old);
-        effect_new(r, EFFECT_SETTING)->setting = &old->rec;
-    }
-    command_saved(r, s, err);
-}
-
-void command_setting_set(struct relay *r, const struct event *e)
-{
-    const struct setting_record *rec = &e->command->setting;
-    struct change *c = change_new(CHANGE_SETTING_PUT);
-    c->setting = xcalloc(1, sizeof *rec);
-    *c->setting = *rec;
-    c->audit = audit_new(r, e->command, "setting.set", str_of(rec->name), rec->value);
-    struct save *s = save_start(r, c, setting_saved);
-    s->ticket = e->ticket;
-    s->row = xcalloc(1, sizeof *rec);
-    memcpy(s->row, rec, sizeof *rec);
 }
 
 /* ---- questions ---- */

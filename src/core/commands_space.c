@@ -7,9 +7,8 @@
 #define CLOSE_REFUSED 4500
 #define CLOSE_REVOKED 4501
 
-static bool valid(struct relay *r, const struct event *e)
+static bool valid(struct relay *r, const struct event *e, const struct space_record *rec)
 {
-    const struct space_record *rec = &e->command->space;
     const char *why = NULL;
     if (!space_name_valid(str_of(rec->name)))
         why = "A space's name has 1 to 64 characters, no control character, no /, no blank at its "
@@ -23,9 +22,9 @@ static bool valid(struct relay *r, const struct event *e)
     return !why;
 }
 
-static bool name_taken(struct relay *r, const struct event *e, const struct space *but)
+static bool name_taken(struct relay *r, const struct event *e, const char *name,
+                       const struct space *but)
 {
-    const char *name = e->command->space.name;
     if (space_name_free(r, str_of(name), but))
         return false;
     struct reply *reply = reply_send(r, e->ticket, ERR_EXISTS, NULL);
@@ -36,12 +35,13 @@ static bool name_taken(struct relay *r, const struct event *e, const struct spac
 
 static struct save *put_space(struct relay *r, const struct event *e,
                               const struct space_record *rec, const char *action,
+                              const char *detail,
                               void (*done)(struct relay *, struct save *, enum err))
 {
     struct change *c = change_new(CHANGE_SPACE_PUT);
     c->space = xcalloc(1, sizeof *rec);
     *c->space = *rec;
-    c->audit = audit_new(r, e->command, action, str_of(rec->name), "");
+    c->audit = audit_new(r, e->command, action, str_of(rec->name), detail);
     struct save *s = save_start(r, c, done);
     s->ticket = e->ticket;
     s->object = rec->id;
@@ -66,16 +66,16 @@ static void added(struct relay *r, struct save *save, enum err err)
 
 void command_space_add(struct relay *r, const struct event *e)
 {
-    if (!valid(r, e) || name_taken(r, e, NULL))
-        return;
     struct space_record rec = e->command->space;
+    if (!valid(r, e, &rec) || name_taken(r, e, rec.name, NULL))
+        return;
     rec.id = relay_id(r);
     rec.created_ms = r->now.wall_ms;
     rec.removed_ms = 0;
     struct space *s = space_new(r, &rec);
     s->pending = true;
     space_index_name(r, s);
-    put_space(r, e, &rec, "space.add", added);
+    put_space(r, e, &rec, "space.add", "", added);
 }
 
 /* To be changed; NULL when it was answered. */
@@ -127,18 +127,68 @@ static void edited(struct relay *r, struct save *save, enum err err)
     command_saved(r, save, err);
 }
 
+static void merge_words(struct space_record *rec, const struct space_record *wanted,
+                        uint32_t members, struct detail *d)
+{
+    if (members & SPACE_NAME) {
+        detail_text(d, "name", rec->name, wanted->name);
+        memcpy(rec->name, wanted->name, sizeof rec->name);
+    }
+    if (members & SPACE_DESCRIPTION) {
+        if (strcmp(rec->description, wanted->description) != 0)
+            detail_named(d, "description");
+        memcpy(rec->description, wanted->description, sizeof rec->description);
+    }
+    if (members & SPACE_COVER) {
+        if (strcmp(rec->cover, wanted->cover) != 0 ||
+            strcmp(rec->cover_type, wanted->cover_type) != 0)
+            detail_named(d, "cover");
+        memcpy(rec->cover, wanted->cover, sizeof rec->cover);
+        memcpy(rec->cover_type, wanted->cover_type, sizeof rec->cover_type);
+    }
+}
+
+static void merge_numbers(struct space_record *rec, const struct space_record *wanted,
+                          uint32_t members, struct detail *d)
+{
+    const struct space_record old = *rec;
+    if (members & SPACE_INPUTS)
+        rec->inputs = wanted->inputs;
+    if (members & SPACE_MAX_APPS)
+        rec->max_apps = wanted->max_apps;
+    if (members & SPACE_RATE_LIMIT)
+        rec->rate_limit_s = wanted->rate_limit_s;
+    if (members & SPACE_QUEUE_OFFLINE)
+        rec->queue_offline = wanted->queue_offline;
+    if (members & SPACE_LEGACY)
+        rec->legacy_registration = wanted->legacy_registration;
+    detail_inputs(d, "inputs", old.inputs, rec->inputs);
+    detail_number(d, "max_apps", old.max_apps, rec->max_apps);
+    detail_number(d, "rate_limit_s", old.rate_limit_s, rec->rate_limit_s);
+    detail_flag(d, "queue_offline", old.queue_offline, rec->queue_offline);
+    detail_flag(d, "legacy_registration", old.legacy_registration, rec->legacy_registration);
+}
+
+/* What is named goes into the record as it is now: edits from the same old state lose nothing. */
 void command_space_edit(struct relay *r, const struct event *e)
 {
+    const struct command *c = e->command;
     struct space *s = named(r, e);
-    if (!s || !valid(r, e) || name_taken(r, e, s))
+    if (!s)
         return;
+    struct space_record rec = s->rec;
+    struct detail changes = {0};
+    merge_words(&rec, &c->space, c->members, &changes);
+    merge_numbers(&rec, &c->space, c->members, &changes);
+    if (!valid(r, e, &rec) || name_taken(r, e, rec.name, s))
+        return;
+    if (!changes.n) {
+        reply_send(r, e->ticket, OK, NULL)->id = rec.id;
+        return;
+    }
     s->changing = true;
-    struct space_record rec = e->command->space;
-    rec.id = s->rec.id;
-    rec.created_ms = s->rec.created_ms;
-    rec.removed_ms = 0;
     memcpy(s->renaming, rec.name, sizeof s->renaming);
-    put_space(r, e, &rec, "space.edit", edited);
+    put_space(r, e, &rec, "space.edit", changes.text, edited);
 }
 
 /* ---- removing ---- */
@@ -179,7 +229,7 @@ void command_space_remove(struct relay *r, const struct event *e)
     s->changing = true;
     struct space_record rec = s->rec;
     rec.removed_ms = r->now.wall_ms;
-    put_space(r, e, &rec, "space.remove", removed);
+    put_space(r, e, &rec, "space.remove", "", removed);
 }
 
 /* ---- tokens ---- */

@@ -153,27 +153,6 @@ static struct person *own(struct relay *r, const struct event *e)
     return NULL;
 }
 
-static void password_saved(struct relay *r, struct save *s, enum err err)
-{
-    struct person *p = person_by_key(r, uuid_key(s->object));
-    if (!err && p)
-        sessions_end(r, p, (int64_t)s->offset);
-    user_saved(r, s, err);
-}
-
-void command_user_password(struct relay *r, const struct event *e)
-{
-    struct person *p = own(r, e);
-    if (!p)
-        return;
-    struct user_record rec = p->rec;
-    memcpy(rec.password_hash, e->command->user.password_hash, sizeof rec.password_hash);
-    struct audit_record *audit = audit_new(r, e->command, "user.password", str_of(rec.name), "");
-    int64_t keep = e->command->keep_session;
-    put_user_with(r, ends_sessions_but(keep), p, &rec, audit, e->ticket, password_saved)->offset =
-        (uint64_t)keep;
-}
-
 void command_user_rehash(struct relay *r, const struct event *e)
 {
     struct person *p = named(r, e);
@@ -188,40 +167,101 @@ void command_user_rehash(struct relay *r, const struct event *e)
     put_user(r, p, &rec, NULL, e->ticket, user_saved);
 }
 
-static bool last_admin(struct relay *r, const struct event *e, const struct person *p)
+/* ---- edits ---- */
+
+static bool may_rule(const struct user_record *u)
 {
-    if (p->rec.role != ROLE_ADMIN || p->rec.disabled || admins_but(r, p) > 0)
-        return false;
-    reply_send(r, e->ticket, ERR_FORBIDDEN, "This is the last admin");
-    return true;
+    return u->role == ROLE_ADMIN && !u->disabled;
+}
+
+/* The USER_ bits of what changes. */
+static uint32_t merge(struct user_record *rec, const struct user_record *wanted, uint32_t members,
+                      struct detail *d)
+{
+    uint32_t changes = members & USER_PASSWORD;
+    if ((members & USER_ROLE) && rec->role != wanted->role) {
+        detail_text(d, "role", rec->role == ROLE_ADMIN ? "admin" : "user",
+                    wanted->role == ROLE_ADMIN ? "admin" : "user");
+        rec->role = wanted->role;
+        changes |= USER_ROLE;
+    }
+    if ((members & USER_DISABLED) && rec->disabled != wanted->disabled) {
+        detail_flag(d, "disabled", rec->disabled, wanted->disabled);
+        rec->disabled = wanted->disabled;
+        changes |= USER_DISABLED;
+    }
+    if (changes & USER_PASSWORD) {
+        detail_named(d, "password");
+        memcpy(rec->password_hash, wanted->password_hash, sizeof rec->password_hash);
+    }
+    return changes;
+}
+
+/* One that says all has no detail. */
+static struct audit_record *audit_of_edit(struct relay *r, const struct event *e, uint32_t changes,
+                                          const struct user_record *rec, const struct detail *d)
+{
+    const char *action = changes == USER_PASSWORD   ? "user.password"
+                         : changes == USER_ROLE     ? "user.role"
+                         : changes != USER_DISABLED ? "user.edit"
+                         : rec->disabled            ? "user.disable"
+                                                    : "user.enable";
+    bool says_all = changes == USER_PASSWORD || changes == USER_DISABLED;
+    return audit_new(r, e->command, action, str_of(rec->name), says_all ? "" : d->text);
+}
+
+static void password_saved(struct relay *r, struct save *s, enum err err)
+{
+    struct person *p = person_by_key(r, uuid_key(s->object));
+    if (!err && p)
+        sessions_end(r, p, (int64_t)s->offset);
+    user_saved(r, s, err);
+}
+
+/* All of it in one change, or nothing. p NULL: it was answered. */
+static void edit(struct relay *r, const struct event *e, struct person *p,
+                 const struct user_record *wanted, uint32_t members)
+{
+    struct detail d = {0};
+    if (!p)
+        return;
+    struct user_record rec = p->rec;
+    uint32_t changes = merge(&rec, wanted, members, &d);
+    bool disables = (changes & USER_DISABLED) && rec.disabled;
+    int64_t keep = rec.disabled ? 0 : e->command->keep_session;
+    if (may_rule(&p->rec) && !may_rule(&rec) && !admins_but(r, p)) {
+        reply_send(r, e->ticket, ERR_FORBIDDEN, "This is the last admin");
+    } else if (!changes) {
+        reply_send(r, e->ticket, OK, NULL)->id = rec.id;
+    } else {
+        bool password = changes & USER_PASSWORD;
+        struct change *c =
+            password || disables ? ends_sessions_but(keep) : change_new(CHANGE_USER_PUT);
+        struct audit_record *audit = audit_of_edit(r, e, changes, &rec, &d);
+        put_user_with(r, c, p, &rec, audit, e->ticket, password ? password_saved : user_saved)
+            ->offset = (uint64_t)keep;
+    }
+}
+
+void command_user_password(struct relay *r, const struct event *e)
+{
+    edit(r, e, own(r, e), &e->command->user, USER_PASSWORD);
 }
 
 void command_user_disable(struct relay *r, const struct event *e)
 {
-    struct person *p = named(r, e);
-    bool off = e->command->flag;
-    if (!p || (off && last_admin(r, e, p)))
-        return;
-    struct user_record rec = p->rec;
-    rec.disabled = off;
-    put_user_with(
-        r, off ? ends_sessions_but(0) : change_new(CHANGE_USER_PUT), p, &rec,
-        audit_new(r, e->command, off ? "user.disable" : "user.enable", str_of(rec.name), ""),
-        e->ticket, user_saved);
+    const struct user_record wanted = {.disabled = e->command->flag};
+    edit(r, e, named(r, e), &wanted, USER_DISABLED);
 }
 
 void command_user_role(struct relay *r, const struct event *e)
 {
-    struct person *p = named(r, e);
-    enum role role = e->command->user.role;
-    if (!p || (role != ROLE_ADMIN && last_admin(r, e, p)))
-        return;
-    struct user_record rec = p->rec;
-    rec.role = role;
-    put_user(r, p, &rec,
-             audit_new(r, e->command, "user.role", str_of(rec.name),
-                       role == ROLE_ADMIN ? "admin" : "user"),
-             e->ticket, user_saved);
+    edit(r, e, named(r, e), &e->command->user, USER_ROLE);
+}
+
+void command_user_edit(struct relay *r, const struct event *e)
+{
+    edit(r, e, named(r, e), &e->command->user, e->command->members);
 }
 
 void command_user_language(struct relay *r, const struct event *e)

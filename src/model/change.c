@@ -11,10 +11,8 @@ struct change *change_new(enum change_kind kind)
     return c;
 }
 
-void change_free(struct change *c)
+static void free_one(struct change *c)
 {
-    if (!c)
-        return;
     bytes_unref(c->text);
     bytes_unref(c->result);
     bytes_unref(c->usage);
@@ -31,4 +29,13 @@ void change_free(struct change *c)
     free(c->setting);
     free(c->audit);
     free(c);
+}
+
+void change_free(struct change *c)
+{
+    while (c) {
+        struct change *also = c->also;
+        free_one(c);
+        c = also;
+    }
 }

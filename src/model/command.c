@@ -5,7 +5,10 @@
 void command_release(struct command *c)
 {
     bytes_unref(c->payload);
+    free(c->settings);
     c->payload = NULL;
+    c->settings = NULL;
+    c->setting_count = 0;
 }
 
 void reply_release(struct reply *r)

@@ -272,12 +272,20 @@ static const struct {
     [CHANGE_KEYS_EXPIRED] = {"keys.expired", write_keys_expired},
 };
 
-enum err write_change(struct db *db, const struct change *c)
+static enum err write_one(struct db *db, const struct change *c)
 {
     assert(c->kind < CHANGE__MAX);
     enum err e = kinds[c->kind].write(db, c);
     if (!e && c->audit)
         e = audit_insert(db, c->audit);
+    return e;
+}
+
+enum err write_change(struct db *db, const struct change *c)
+{
+    enum err e = OK;
+    for (; !e && c; c = c->also)
+        e = write_one(db, c);
     return e;
 }
 

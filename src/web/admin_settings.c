@@ -4,6 +4,7 @@
 #include "web/accounts.h"
 #include "web/catalogue.h"
 #include "web/pages.h"
+#include "web/settings.h"
 #include "web/state.h"
 
 #include <inttypes.h>
@@ -140,17 +141,16 @@ static size_t read_limits(struct page_request *p, struct json_t *view, struct li
     return wrong;
 }
 
-/* Saves those that differ, one after the other: each is whole by itself. */
+/* Those that differ, in one change. */
 static enum err save_limits(struct page_request *p, const struct limits *now,
                             const struct limits *wanted)
 {
-    enum err e = OK;
-    for (size_t i = 0; i < limits_count && !e; i++) {
-        uint64_t value = limits_value(wanted, &limits_info[i]);
-        if (value != limits_value(now, &limits_info[i]))
-            e = set_limit(p, &limits_info[i], value);
-    }
-    return e;
+    struct command *c = page_command(p, CMD_SETTINGS_SET);
+    settings_want_limits(c, now, wanted);
+    if (c->setting_count)
+        return page_do(p, c, NULL);
+    page_drop(c);
+    return OK;
 }
 
 void page_settings_limits(struct page_request *p)

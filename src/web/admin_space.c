@@ -174,6 +174,7 @@ static enum err save(struct page_request *p, enum command_kind kind, const struc
     struct command *c = page_command(p, kind);
     struct reply reply;
     c->space = *s;
+    c->members = space_form_members(p);
     enum err e = page_ask(p, c, PAGE_SAVE_MS, &reply);
     if (e == ERR_EXISTS)
         view_text(p, errors, "name", "invalid.space_name_taken", "name", str_of(s->name));

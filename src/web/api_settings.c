@@ -2,6 +2,7 @@
 #include "web/accounts.h"
 #include "web/api_calls.h"
 #include "web/api_views.h"
+#include "web/settings.h"
 #include "web/state.h"
 
 #include <inttypes.h>
@@ -75,33 +76,13 @@ static bool read_settings(struct page_request *p, bool *registration, struct lim
     return api_body_good(p, &b);
 }
 
-static bool set(struct page_request *p, const char *name, const char *value)
+/* What differs, in one change. False: replied to. */
+static bool save(struct page_request *p, struct command *cmd_given)
 {
-    struct command *c = page_command(p, CMD_SETTING_SET);
-    (void)str_copy(c->setting.name, sizeof c->setting.name, str_of(name));
-    (void)str_copy(c->setting.value, sizeof c->setting.value, str_of(value));
-    return api_do(p, c);
-}
-
-static bool set_limit(struct page_request *p, const struct limit_info *info, uint64_t value)
-{
-    char name[SETTING_NAME_BYTES], text[24];
-    (void)snprintf(name, sizeof name, "limit.%s", info->name);
-    (void)snprintf(text, sizeof text, "%" PRIu64, value);
-    return set(p, name, text);
-}
-
-/* Those that differ, one after the other: each is whole by itself. False: replied to. */
-static bool save_limits(struct page_request *p, const struct limits *now,
-                        const struct limits *wanted)
-{
-    bool good = true;
-    for (size_t i = 0; i < limits_count && good; i++) {
-        uint64_t value = limits_value(wanted, &limits_info[i]);
-        if (value != limits_value(now, &limits_info[i]))
-            good = set_limit(p, &limits_info[i], value);
-    }
-    return good;
+    if (cmd_given->setting_count)
+        return api_do(p, cmd_given);
+    page_drop(cmd_given);
+    return true;
 }
 
 void api_settings_edit(struct page_request *p)
@@ -109,8 +90,12 @@ void api_settings_edit(struct page_request *p)
     const struct limits now = app_limits_copy(p->web->app);
     struct limits wanted = now;
     bool was_open = registration_is_open(p), open = was_open;
-    if (read_settings(p, &open, &wanted) &&
-        (open == was_open || set(p, REGISTRATION, open ? "1" : "0")) &&
-        save_limits(p, &now, &wanted))
+    if (!read_settings(p, &open, &wanted))
+        return;
+    struct command *c = page_command(p, CMD_SETTINGS_SET);
+    if (open != was_open)
+        settings_want(c, REGISTRATION, open ? STR("1") : STR("0"));
+    settings_want_limits(c, &now, &wanted);
+    if (save(p, c))
         show(p);
 }

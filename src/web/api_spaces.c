@@ -181,12 +181,33 @@ static void read_numbers(struct api_body *b, struct space_record *s)
     s->rate_limit_s = (uint32_t)rate_limit_s;
 }
 
-/* Reads what is there over *s. False: replied to. */
-static bool read_space(struct page_request *p, struct space_record *s)
+static uint32_t members_of(const struct api_body *b)
+{
+    static const struct {
+        const char *name;
+        uint32_t member;
+    } members[] = {{"name", SPACE_NAME},
+                   {"description", SPACE_DESCRIPTION},
+                   {"cover", SPACE_COVER},
+                   {"cover_type", SPACE_COVER},
+                   {"inputs", SPACE_INPUTS},
+                   {"max_apps", SPACE_MAX_APPS},
+                   {"rate_limit_s", SPACE_RATE_LIMIT},
+                   {"queue_offline", SPACE_QUEUE_OFFLINE},
+                   {"legacy_registration", SPACE_LEGACY}};
+    uint32_t named = 0;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        named |= api_body_has(b, members[i].name) ? members[i].member : 0;
+    return named;
+}
+
+/* Reads what is there over *s; *named gets its SPACE_ bits. False: replied to. */
+static bool read_space(struct page_request *p, struct space_record *s, uint32_t *named)
 {
     struct api_body b;
     if (!api_body_open(p, &b))
         return false;
+    *named = members_of(&b);
     read_name(&b, s);
     api_body_text(&b, "description", s->description, sizeof s->description);
     api_body_text(&b, "cover_type", s->cover_type, sizeof s->cover_type);
@@ -202,11 +223,12 @@ static bool read_space(struct page_request *p, struct space_record *s)
 
 /* False: replied to. *id gets the space's. */
 static bool save(struct page_request *p, enum command_kind kind, const struct space_record *s,
-                 struct uuid *id)
+                 uint32_t named, struct uuid *id)
 {
     struct command *c = page_command(p, kind);
     struct reply reply;
     c->space = *s;
+    c->members = named;
     enum err e = page_ask(p, c, PAGE_SAVE_MS, &reply);
     if (e) {
         api_refused(p, e, &reply);
@@ -231,7 +253,8 @@ void api_space_add(struct page_request *p)
 {
     struct space_record s = space_form_blank();
     struct uuid id;
-    if (!read_space(p, &s) || !save(p, CMD_SPACE_ADD, &s, &id) || !stored(p, id, &s))
+    uint32_t named;
+    if (!read_space(p, &s, &named) || !save(p, CMD_SPACE_ADD, &s, named, &id) || !stored(p, id, &s))
         return;
     char text[UUID_TEXT_BYTES];
     uuid_format(id, text);
@@ -244,8 +267,9 @@ void api_space_edit(struct page_request *p)
 {
     struct space_record s;
     struct uuid id;
-    if (api_space_of_path(p, &s) && read_space(p, &s) && save(p, CMD_SPACE_EDIT, &s, &id) &&
-        stored(p, s.id, &s))
+    uint32_t named;
+    if (api_space_of_path(p, &s) && read_space(p, &s, &named) &&
+        save(p, CMD_SPACE_EDIT, &s, named, &id) && stored(p, s.id, &s))
         show(p, &s);
 }
 

@@ -63,12 +63,6 @@ void api_user(struct page_request *p)
 
 /* ---- what is wanted of them ---- */
 
-struct wanted {
-    enum role role;
-    bool disabled;
-    char password_hash[PASSWORD_HASH_BYTES]; /* "" = none is wanted */
-};
-
 static void read_role(struct api_body *b, enum role *role)
 {
     struct str text = {NULL, 0};
@@ -120,44 +114,22 @@ void api_user_add(struct page_request *p)
     secret_wipe(&u, sizeof u);
 }
 
-static struct command *about(struct page_request *p, enum command_kind kind,
-                             const struct user_record *u)
+/* All that is named, in one change. False: replied to. */
+static bool change(struct page_request *p, const struct user_record *u, uint32_t members)
 {
-    struct command *c = page_command(p, kind);
-    (void)str_copy(c->user.name, sizeof c->user.name, str_of(u->name));
-    return c;
-}
-
-static bool set_password(struct page_request *p, const struct user_record *u,
-                         const char hash[PASSWORD_HASH_BYTES])
-{
-    struct command *c = about(p, CMD_USER_PASSWORD, u);
+    struct command *c = page_command(p, CMD_USER_EDIT);
+    c->user = *u;
+    c->members = members;
     if (uuid_key(u->id) == p->who.user_key)
         c->keep_session = p->who.session_key;
-    (void)str_copy(c->user.password_hash, sizeof c->user.password_hash, str_of(hash));
     return api_do(p, c);
 }
 
-static bool set_role(struct page_request *p, const struct user_record *u, enum role role)
+static uint32_t members_of(const struct api_body *b)
 {
-    struct command *c = about(p, CMD_USER_ROLE, u);
-    c->user.role = role;
-    return api_do(p, c);
-}
-
-static bool set_disabled(struct page_request *p, const struct user_record *u, bool disabled)
-{
-    struct command *c = about(p, CMD_USER_DISABLE, u);
-    c->flag = disabled;
-    return api_do(p, c);
-}
-
-/* One after the other, what may be refused first: each is whole by itself. False: replied to. */
-static bool change(struct page_request *p, const struct user_record *u, const struct wanted *w)
-{
-    return (w->role == u->role || set_role(p, u, w->role)) &&
-           (w->disabled == u->disabled || set_disabled(p, u, w->disabled)) &&
-           (!w->password_hash[0] || set_password(p, u, w->password_hash));
+    return (api_body_has(b, "role") ? USER_ROLE : 0U) |
+           (api_body_has(b, "disabled") ? USER_DISABLED : 0U) |
+           (api_body_has(b, "password") ? USER_PASSWORD : 0U);
 }
 
 void api_user_edit(struct page_request *p)
@@ -166,12 +138,11 @@ void api_user_edit(struct page_request *p)
     struct user_record u;
     if (!find_in_path(p, &u) || !api_body_open(p, &b))
         return;
-    struct wanted w = {.role = u.role, .disabled = u.disabled};
-    read_role(&b, &w.role);
-    api_body_flag(&b, "disabled", &w.disabled);
-    enum err e = read_password(p, &b, false, w.password_hash);
-    if (api_body_good(p, &b) && hashed(p, e) && change(p, &u, &w))
+    uint32_t members = members_of(&b);
+    read_role(&b, &u.role);
+    api_body_flag(&b, "disabled", &u.disabled);
+    enum err e = read_password(p, &b, false, u.password_hash);
+    if (api_body_good(p, &b) && hashed(p, e) && change(p, &u, members))
         show(p, str_of(u.name));
-    secret_wipe(&w, sizeof w);
     secret_wipe(&u, sizeof u);
 }

@@ -18,6 +18,7 @@ struct command *page_command(const struct page_request *p, enum command_kind kin
 
 void page_drop(struct command *cmd_given)
 {
+    command_release(cmd_given);
     secret_wipe(cmd_given, sizeof *cmd_given); /* hashes pass here */
     free(cmd_given);
 }

@@ -97,6 +97,26 @@ static void read_boxes(struct page_request *p, struct json_t *view, struct space
     json_put_bool(space, "legacy_registration", s->legacy_registration);
 }
 
+uint32_t space_form_members(const struct page_request *p)
+{
+    static const struct {
+        const char *field;
+        uint32_t member;
+    } fields[] = {{"description", SPACE_DESCRIPTION},
+                  {"cover", SPACE_COVER},
+                  {"cover_type", SPACE_COVER},
+                  {"max_apps", SPACE_MAX_APPS},
+                  {"ws_rate_limit_seconds", SPACE_RATE_LIMIT}};
+    uint32_t named = SPACE_NAME | SPACE_INPUTS | SPACE_QUEUE_OFFLINE | SPACE_LEGACY;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const struct str *typed = form_get(&p->form, str_of(fields[i].field));
+        bool number = fields[i].member & (SPACE_MAX_APPS | SPACE_RATE_LIMIT);
+        if (typed && (!number || str_trim(*typed).n))
+            named |= fields[i].member;
+    }
+    return named;
+}
+
 bool space_form_read(struct page_request *p, struct json_t *view, struct json_t *errors,
                      struct space_record *s)
 {

@@ -289,6 +289,7 @@ static inline void some_space(struct rig *t, struct model *m)
                                     .rate_limit_s = chance(m, 3) ? 0 : (uint32_t)chance(m, 3)};
     snprintf(c.space.name, sizeof c.space.name, "%s", name);
     if (s) {
+        c.members = SPACE_ALL;
         c.kind = chance(m, 4) || strcmp(name, "hall") ? CMD_SPACE_EDIT : CMD_SPACE_REMOVE;
         c.space.id = s->id;
     }

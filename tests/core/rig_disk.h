@@ -266,7 +266,7 @@ static inline void disk_apply_row(struct disk *d, const struct change *c)
         disk_note_time(d, c);
 }
 
-static inline void disk_apply(struct disk *d, const struct change *c)
+static inline void disk_apply_one(struct disk *d, const struct change *c)
 {
     if (c->kind == CHANGE_REQUEST_NEW)
         disk_put_request(d, c->request);
@@ -278,6 +278,12 @@ static inline void disk_apply(struct disk *d, const struct change *c)
         disk_put_key(d, c->idempotency);
     if (c->audit)
         d->audits[d->audit_count++ % DISK_ROWS] = *c->audit;
+}
+
+static inline void disk_apply(struct disk *d, const struct change *c)
+{
+    for (; c; c = c->also)
+        disk_apply_one(d, c);
 }
 
 static inline void disk_restore_last_key(const struct disk *d, struct relay *r)

@@ -201,7 +201,10 @@ static inline void command(struct rig *t, struct command c)
 /* The space "den" takes requests while no app is there: they wait for one to join. */
 static inline void let_wait(struct rig *t)
 {
-    struct command c = {.kind = CMD_SPACE_EDIT, .actor = as(t, "root"), .space = *space(t, "den")};
+    struct command c = {.kind = CMD_SPACE_EDIT,
+                        .actor = as(t, "root"),
+                        .members = SPACE_ALL,
+                        .space = *space(t, "den")};
     c.space.queue_offline = true;
     command(t, c);
     buf_clear(&t->log);

@@ -85,7 +85,10 @@ static void lowering_the_number_of_apps_sends_nobody_away_and_lets_nobody_in(voi
     join(t, 1, .space = "hall", .token = hall);
     join(t, 2, .space = "hall", .token = hall, .instance = "b");
     ask(t, 2);
-    struct command c = {.kind = CMD_SPACE_EDIT, .actor = as(t, "root"), .space = *space(t, "hall")};
+    struct command c = {.kind = CMD_SPACE_EDIT,
+                        .actor = as(t, "root"),
+                        .members = SPACE_ALL,
+                        .space = *space(t, "hall")};
     c.space.max_apps = 1;
     command(t, c);
     show(t, SHOW(EFFECT_APP_SEND));

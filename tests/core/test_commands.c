@@ -12,7 +12,14 @@ static struct command edit(struct rig *t, const char *name, const char *new_name
 {
     struct command c = on_space(t, CMD_SPACE_EDIT, new_name);
     c.space.id = space(t, name)->id;
+    c.members = SPACE_ALL;
     return c;
+}
+
+static struct audit_record *newest_audit(struct rig *t)
+{
+    assert_true(t->disk.audit_count > 0);
+    return &t->disk.audits[(t->disk.audit_count - 1) % DISK_ROWS];
 }
 
 /* ---- spaces ---- */
@@ -86,6 +93,47 @@ static void an_edit_that_could_not_be_saved_changed_nothing(void **state)
     vanish(t, 1);
     join(t, 2, .space = "cave");
     expect(t, "app 2: registered: Successfully connected to space \"cave\"");
+}
+
+static void edits_from_the_same_old_state_lose_nothing(void **state)
+{
+    struct rig *t = *state;
+    struct command limit = edit(t, "den", "den"), words = edit(t, "den", "den");
+    limit.members = SPACE_RATE_LIMIT | SPACE_MAX_APPS;
+    limit.space.rate_limit_s = 7;
+    limit.space.max_apps = 3;
+    words.members = SPACE_DESCRIPTION | SPACE_NAME;
+    (void)str_copy(words.space.description, sizeof words.space.description, STR("a cave"));
+    (void)str_copy(words.space.name, sizeof words.space.name, STR("cave"));
+    command(t, limit);
+    command(t, words);
+    expect(t, "reply ok", "reply ok");
+    const struct space_record *s = space(t, "cave");
+    assert_int_equal(s->rate_limit_s, 7);
+    assert_int_equal(s->max_apps, 3);
+    assert_string_equal(s->description, "a cave");
+    assert_string_equal(newest_audit(t)->detail, "name: den -> cave, description");
+}
+
+static void an_edit_is_written_down_with_what_it_changed(void **state)
+{
+    struct rig *t = *state;
+    struct command c = edit(t, "den", "den");
+    c.space.inputs = INPUT_PROMPT | INPUT_FILE;
+    c.space.max_apps = 2;
+    c.space.queue_offline = !space(t, "den")->queue_offline;
+    c.space.legacy_registration = !space(t, "den")->legacy_registration;
+    (void)str_copy(c.space.cover, sizeof c.space.cover, STR("#123456"));
+    command(t, c);
+    assert_string_equal(newest_audit(t)->action, "space.edit");
+    assert_string_equal(newest_audit(t)->subject, "den");
+    assert_string_equal(newest_audit(t)->detail,
+                        "cover, inputs: prompt -> prompt+file, max_apps: 1 -> 2, queue_offline: "
+                        "false -> true, legacy_registration: false -> true");
+    size_t before = t->disk.audit_count;
+    command(t, c);
+    expect(t, "reply ok", "reply ok"); /* nothing is left to change */
+    assert_int_equal(t->disk.audit_count, before);
 }
 
 static void one_change_of_a_space_at_a_time(void **state)
@@ -292,9 +340,9 @@ static void only_admins_do_what_admins_do(void **state)
 {
     struct rig *t = *state;
     static const enum command_kind kinds[] = {
-        CMD_USER_DISABLE, CMD_USER_ROLE,    CMD_SPACE_ADD,    CMD_SPACE_EDIT, CMD_SPACE_REMOVE,
-        CMD_TOKEN_ADD,    CMD_TOKEN_REVOKE, CMD_APP_DRAIN,    CMD_APP_KICK,   CMD_SETTING_SET,
-        CMD_QUERY_APPS,   CMD_QUERY_STATS,  CMD_QUERY_RECORDS};
+        CMD_USER_DISABLE, CMD_USER_ROLE,    CMD_SPACE_ADD,  CMD_SPACE_EDIT,  CMD_SPACE_REMOVE,
+        CMD_TOKEN_ADD,    CMD_TOKEN_REVOKE, CMD_APP_DRAIN,  CMD_APP_KICK,    CMD_SETTING_SET,
+        CMD_USER_EDIT,    CMD_SETTINGS_SET, CMD_QUERY_APPS, CMD_QUERY_STATS, CMD_QUERY_RECORDS};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         struct command c = {.kind = kinds[i], .actor = as(t, "ann")};
         c.actor.role = ROLE_ADMIN;
@@ -321,6 +369,27 @@ static void settings_are_applied_once_saved(void **state)
            "setting motd = hello", "reply ok", "setting motd = bye", "reply ok");
     restart(t);
     assert_string_equal(relay_setting(t->relay, "motd", "none"), "bye");
+}
+
+static void settings_are_changed_together_or_not_at_all(void **state)
+{
+    struct rig *t = *state;
+    const struct setting_record two[] = {{"motd", "hello"}, {"limit.max_attempts", "3"}};
+    struct command c = {.kind = CMD_SETTINGS_SET,
+                        .actor = as(t, "root"),
+                        .settings = (struct setting_record *)two,
+                        .setting_count = 2};
+    t->fail[CHANGE_SETTING_PUT] = 1;
+    command(t, c);
+    expect(t, "reply store_unavailable: It could not be saved, retry after 1000");
+    assert_string_equal(relay_setting(t->relay, "motd", "none"), "none");
+    command(t, c);
+    expect(t, "setting motd = hello", "setting limit.max_attempts = 3", "reply ok");
+    assert_string_equal(newest_audit(t)->subject, "limit.max_attempts");
+    assert_string_equal(newest_audit(t)->detail, "2 -> 3");
+    restart(t);
+    assert_string_equal(relay_setting(t->relay, "motd", "none"), "hello");
+    assert_string_equal(relay_setting(t->relay, "limit.max_attempts", "none"), "3");
 }
 
 static void questions_are_answered_from_memory(void **state)
@@ -376,6 +445,8 @@ int main(void)
         RIG_TEST(space_names_are_unique_and_case_sensitive),
         RIG_TEST(a_name_is_taken_while_it_is_being_saved),
         RIG_TEST(an_edit_that_could_not_be_saved_changed_nothing),
+        RIG_TEST(edits_from_the_same_old_state_lose_nothing),
+        RIG_TEST(an_edit_is_written_down_with_what_it_changed),
         RIG_TEST(one_change_of_a_space_at_a_time),
         RIG_TEST(spaces_have_their_form),
         RIG_TEST(removing_a_space_cancels_what_waits_and_what_runs),
@@ -388,6 +459,7 @@ int main(void)
         RIG_TEST(an_app_can_be_drained),
         RIG_TEST(only_admins_do_what_admins_do),
         RIG_TEST(settings_are_applied_once_saved),
+        RIG_TEST(settings_are_changed_together_or_not_at_all),
         RIG_TEST(questions_are_answered_from_memory),
         RIG_TEST(what_admins_did_is_written_down),
     };

@@ -42,7 +42,10 @@ static void a_space_that_allows_it_no_longer_sends_such_apps_away(void **state)
 {
     struct rig *t = *state;
     begin(t);
-    struct command c = {.kind = CMD_SPACE_EDIT, .actor = as(t, "root"), .space = *space(t, "barn")};
+    struct command c = {.kind = CMD_SPACE_EDIT,
+                        .actor = as(t, "root"),
+                        .members = SPACE_ALL,
+                        .space = *space(t, "barn")};
     command(t, c);
     expect(t, "reply ok");
     c.space.legacy_registration = false;

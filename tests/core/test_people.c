@@ -193,6 +193,47 @@ static void a_second_change_does_not_undo_the_first_that_is_being_saved(void **s
     assert_string_equal(user(t, "ann")->language, "de");
 }
 
+static void an_edit_of_an_account_is_one_change(void **state)
+{
+    struct rig *t = *state;
+    struct command c = on_user(t, "root", CMD_USER_EDIT, "ann");
+    c.members = USER_ROLE | USER_DISABLED | USER_PASSWORD;
+    c.user.role = ROLE_ADMIN;
+    c.user.disabled = true;
+    (void)str_copy(c.user.password_hash, sizeof c.user.password_hash, STR("new"));
+    t->fail[CHANGE_USER_PUT] = 1;
+    command(t, c);
+    expect(t, "reply store_unavailable: It could not be saved, retry after 1000");
+    assert_int_equal(user(t, "ann")->role, ROLE_USER);
+    size_t rows = t->disk.audit_count;
+    command(t, c);
+    const struct user_record *ann = user(t, "ann");
+    assert_int_equal(ann->role, ROLE_ADMIN);
+    assert_true(ann->disabled);
+    assert_string_equal(ann->password_hash, "new");
+    assert_int_equal(t->disk.audit_count, rows + 1);
+    assert_string_equal(t->disk.audits[rows].action, "user.edit");
+    assert_string_equal(t->disk.audits[rows].detail,
+                        "role: user -> admin, disabled: false -> true, password");
+}
+
+static void an_edit_that_would_cost_the_last_admin_does_nothing(void **state)
+{
+    struct rig *t = *state;
+    struct command c = on_user(t, "root", CMD_USER_EDIT, "root");
+    c.members = USER_PASSWORD | USER_DISABLED;
+    c.user.disabled = true;
+    (void)str_copy(c.user.password_hash, sizeof c.user.password_hash, STR("new"));
+    command(t, c);
+    expect(t, "reply forbidden: This is the last admin");
+    assert_string_equal(user(t, "root")->password_hash, "old");
+    c.members = USER_PASSWORD;
+    command(t, c);
+    expect(t, "reply ok");
+    assert_string_equal(user(t, "root")->password_hash, "new");
+    assert_false(user(t, "root")->disabled);
+}
+
 static void only_admins_and_the_person_change_an_account(void **state)
 {
     struct rig *t = *state;
@@ -509,6 +550,8 @@ int main(void)
         RIG_TEST(the_last_admin_stays),
         RIG_TEST(two_admins_cannot_remove_each_other_at_once),
         RIG_TEST(a_second_change_does_not_undo_the_first_that_is_being_saved),
+        RIG_TEST(an_edit_of_an_account_is_one_change),
+        RIG_TEST(an_edit_that_would_cost_the_last_admin_does_nothing),
         RIG_TEST(only_admins_and_the_person_change_an_account),
         RIG_TEST(a_hash_is_renewed_only_when_it_is_still_the_same),
         RIG_TEST(a_session_counts_once_it_is_saved),

@@ -374,7 +374,10 @@ static void a_submit_with_what_the_space_does_not_take_is_refused(void **state)
            "person 101: error input_refused: This space does not take files");
     submit_inputs(t, "ann", INPUT_PROMPT);
     expect(t, "person 101: submitted r1 at 1", "app 1: request r1/1 of ann {}");
-    struct command c = {.kind = CMD_SPACE_EDIT, .actor = as(t, "root"), .space = *space(t, "den")};
+    struct command c = {.kind = CMD_SPACE_EDIT,
+                        .actor = as(t, "root"),
+                        .members = SPACE_ALL,
+                        .space = *space(t, "den")};
     c.space.inputs = INPUT_AUDIO | INPUT_FILE;
     command(t, c);
     forget(t);

@@ -90,6 +90,21 @@ def test_nothing_is_done_of_a_change_that_is_wrong_in_part(r, root):
     assert root.good("PATCH", "/users/tim", {}) == before
 
 
+def test_a_change_of_several_members_is_one(r, root):
+    person = r.person("una")
+    before = len(r.admin.get("/admin/audit.jsonl").text.splitlines())
+    changed = root.good("PATCH", "/users/una", {"role": "admin", "disabled": True, "password": "another horse"})
+    assert (changed["role"], changed["disabled"]) == ("admin", True)
+    assert newest(r, "user.edit") == ("root", "una", "role: user -> admin, disabled: false -> true, password")
+    assert len(r.admin.get("/admin/audit.jsonl").text.splitlines()) == before + 1
+    problem(Caller(r, http=person.http).get("/me"), 401, "unauthorized")
+    root.good("PATCH", "/users/una", {"disabled": False})
+    assert newest(r, "user.enable") == ("root", "una", "")
+    assert r.stranger("una").try_login("another horse").status_code == 302
+    root.good("PATCH", "/users/una", {"role": "user"})
+    assert newest(r, "user.role") == ("root", "una", "role: admin -> user")
+
+
 def test_the_last_admin_stays(r, root):
     for change in ({"role": "user"}, {"disabled": True}):
         problem(root.patch("/users/root", change), 403, "forbidden", "last admin")
@@ -121,8 +136,18 @@ def test_settings_are_shown_and_changed(r, root):
     assert changed["limits"] == {**before["limits"], "max_attempts": 3, "retention_days": 30}
     assert root.good("GET", "/settings") == changed
     assert r.stranger().get("/register").status_code == 200
-    assert newest(r, "setting.set") == ("root", "limit.retention_days", "30")
+    assert newest(r, "setting.set") == ("root", "limit.retention_days", "0 -> 30")
     assert root.good("PATCH", "/settings", before) == before
+
+
+def test_settings_changed_at_the_same_time_are_all_kept(r, root):
+    before = root.good("GET", "/settings")
+    limits = {"topic_events": 100, "topics_per_socket": 101, "sockets_per_person": 102, "max_attempts": 5}
+    with concurrent.futures.ThreadPoolExecutor(len(limits)) as pool:
+        answers = list(pool.map(lambda one: Caller(r, root.key).patch("/settings", {"limits": dict([one])}), limits.items()))
+    assert [a.status_code for a in answers] == [200] * len(limits)
+    assert root.good("GET", "/settings")["limits"] == {**before["limits"], **limits}
+    root.good("PATCH", "/settings", before)
 
 
 @pytest.mark.parametrize("body, words", [

@@ -1,8 +1,11 @@
 """/api/v1: spaces, their tokens and their apps."""
+import concurrent.futures
+import json
+
 import pytest
 
 from api_fixture import Caller, admin_of, caller, new_key, problem
-from relay import NOBODY, relay_fixture
+from relay import NOBODY, relay_fixture, until
 
 server, r = relay_fixture("server", limits={"grace_ms": 3600000})
 
@@ -270,3 +273,39 @@ def test_before_there_is_an_admin_calls_are_told_so():
         problem(Caller(relay).post("/requests", {}), 503, "store_unavailable", "no admin")
     finally:
         relay.leave()
+
+
+# ---- at the same time ----
+
+LONG = [[]] * 15000  # takes a while to read
+
+
+def until_free(call):
+    """A change of a space while another one is being saved is refused for a moment."""
+    return until(lambda: (answer := call()).status_code != 503 and [answer])[0]
+
+
+def test_changes_at_the_same_time_lose_nothing(r, root):
+    space = r.space()
+    members = {"max_apps": range(2, 22), "rate_limit_s": range(1, 21), "description": [f"text {n}" for n in range(20)],
+               "queue_offline": [bool(n % 2) for n in range(20)]}
+
+    def change(member):
+        caller = Caller(r, root.key)
+        for value in members[member]:
+            answer = until_free(lambda: caller.patch(f"/spaces/{space.id}", {member: value, "ignored": LONG}))
+            assert (answer.status_code, answer.json()[member]) == (200, value)
+
+    with concurrent.futures.ThreadPoolExecutor(len(members)) as pool:
+        list(pool.map(change, members))
+    now = root.good("GET", f"/spaces/{space.id}")
+    assert {m: now[m] for m in members} == {m: list(v)[-1] for m, v in members.items()}
+
+
+def test_what_an_edit_changed_is_written_down(r, root):
+    space = r.space(queue_offline=True)
+    root.good("PATCH", f"/spaces/{space.id}", {"max_apps": 4, "legacy_registration": True, "description": "x" * 2000})
+    root.good("PATCH", f"/spaces/{space.id}", {"max_apps": 4})
+    rows = [json.loads(line) for line in r.admin.get("/admin/audit.jsonl?action=space.edit").text.splitlines()]
+    assert [row["detail"] for row in rows if row["subject"] == space.name] == \
+        ["description, max_apps: 1 -> 4, legacy_registration: false -> true"]

@@ -40,6 +40,7 @@ struct app {
     enum err answer[CMD__MAX];
     void (*fill[CMD__MAX])(struct reply *reply); /* NULL = nothing to add */
     struct command last[CMD__MAX];
+    struct setting_record *settings; /* of the newest command that had some */
     unsigned asked[CMD__MAX];
 };
 
@@ -48,6 +49,9 @@ enum err app_call(struct app *a, struct command *cmd, uint64_t timeout_ms, struc
     (void)timeout_ms;
     pthread_mutex_lock(&a->lock);
     a->last[cmd->kind] = *cmd;
+    free(a->settings);
+    a->settings = cmd->settings;
+    cmd->settings = NULL;
     a->asked[cmd->kind]++;
     *reply = (struct reply){.err = a->answer[cmd->kind]};
     if (a->fill[cmd->kind])
@@ -211,6 +215,7 @@ static inline void rig_free(struct rig *r)
     pthread_mutex_destroy(&r->app.lock);
     nftw(r->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     free(r->got.text);
+    free(r->app.settings);
     free(r);
 }
 

@@ -52,11 +52,18 @@ static void what_an_old_form_lacks_is_as_it_was(void **state)
     assert_int_equal(c->space.created_ms, T0);
     assert_int_equal(c->space.inputs, INPUT_PROMPT); /* else it would take nothing at all */
     assert_true(c->space.legacy_registration);
+    assert_int_equal(c->members, SPACE_NAME | SPACE_INPUTS | SPACE_QUEUE_OFFLINE | SPACE_LEGACY);
     assert_int_equal(
         post(r, path, &a, "name=y&ws_rate_limit_seconds=&max_apps=&ws_enable_audio=on"), 302);
     assert_int_equal(c->space.inputs, INPUT_AUDIO);
     assert_false(c->space.legacy_registration);
     assert_int_equal(c->space.max_apps, 1);
+    assert_false(c->members & (SPACE_MAX_APPS | SPACE_RATE_LIMIT)); /* they stay */
+    assert_int_equal(post(r, path, &a,
+                          "name=y&description=&cover=&cover_type=image&max_apps=2&"
+                          "ws_rate_limit_seconds=0"),
+                     302);
+    assert_int_equal(c->members, SPACE_ALL);
 }
 
 static void a_taken_name_is_refused_with_the_sentence(void **state)
@@ -258,12 +265,17 @@ static void limits_are_saved_together_or_not_at_all(void **state)
     assert_has(r, "Nothing was saved: 2 of the values are not right.");
     assert_has(r, "A whole number from 4 to 1000.");
     assert_has(r, "value=\"17\"");
-    assert_int_equal(r->app.asked[CMD_SETTING_SET], 0);
-    assert_int_equal(post(r, "/admin/settings/limits", &a, "text_bytes=17&json_depth=64&unknown=1"),
+    assert_int_equal(r->app.asked[CMD_SETTINGS_SET], 0);
+    assert_int_equal(post(r, "/admin/settings/limits", &a,
+                          "text_bytes=17&json_depth=64&max_attempts=3&unknown=1"),
                      302);
-    assert_int_equal(r->app.asked[CMD_SETTING_SET], 1); /* the other one is as it was */
-    assert_string_equal(r->app.last[CMD_SETTING_SET].setting.name, "limit.text_bytes");
-    assert_string_equal(r->app.last[CMD_SETTING_SET].setting.value, "17");
+    assert_int_equal(r->app.asked[CMD_SETTINGS_SET], 1);
+    assert_int_equal(r->app.last[CMD_SETTINGS_SET].setting_count, 2); /* one is as it was */
+    assert_string_equal(r->app.settings[0].name, "limit.text_bytes");
+    assert_string_equal(r->app.settings[0].value, "17");
+    assert_string_equal(r->app.settings[1].name, "limit.max_attempts");
+    assert_int_equal(post(r, "/admin/settings/limits", &a, "text_bytes=4194304"), 302);
+    assert_int_equal(r->app.asked[CMD_SETTINGS_SET], 1); /* there is nothing to save */
 }
 
 static void the_form_of_limits_fits_into_a_form(void **state)
