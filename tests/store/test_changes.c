@@ -368,6 +368,22 @@ static void setting_is_inserted_and_replaced(void **state)
     loaded_free(l);
 }
 
+static void what_goes_with_a_change_is_written_with_it_or_not_at_all(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = bench_id(b);
+    struct change *c = change_of_setting("first", "1");
+    c->also = change_of_setting("second", "2");
+    c->also->also = change_of_user(id, "Ada");
+    bench_save(b, c);
+    assert_true(has_setting(b, "first"));
+    assert_true(has_setting(b, "second"));
+    c = change_of_setting("third", "3");
+    c->also = change_of_user(bench_id(b), "ada"); /* the name is taken */
+    assert_int_not_equal(store_save_now(b->store, c), OK);
+    assert_false(has_setting(b, "third"));
+}
+
 /* ---- idempotency keys ---- */
 
 static struct change *request_with_key(struct uuid id, const char *name)
@@ -479,6 +495,7 @@ int main(void)
         BENCH_TEST(token_is_put_used_and_revoked),
         BENCH_TEST(api_key_is_put_used_and_revoked),
         BENCH_TEST(api_keys_of_a_person_are_read_without_the_revoked_ones),
+        BENCH_TEST(what_goes_with_a_change_is_written_with_it_or_not_at_all),
         BENCH_TEST(setting_is_inserted_and_replaced),
         BENCH_TEST(idempotency_key_is_stored_with_its_request_or_not_at_all),
         BENCH_TEST(expired_keys_go_and_later_ones_stay),
