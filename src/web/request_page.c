@@ -10,6 +10,7 @@
 #define JSON_DEPTH      64
 #define SHOWN_MAX       (1024 * 1024) /* of a text; the rest is in the download */
 #define SHOWN_FIELD_MAX (16 * 1024)
+#define SHORT_FIELD_MAX 60
 
 /* Puts s, cut at a code point when it is very long. */
 static void put_cut(struct json_t *object, const char *key, struct str s, size_t max)
@@ -39,6 +40,13 @@ static void put_value(struct json_t *object, const char *key, const struct json_
     buf_release(&text);
 }
 
+/* What stands on a line of its own, much as dom.js has it. */
+static bool is_long(const struct json_member *m)
+{
+    bool nested = m->kind == JSON_OBJECT || m->kind == JSON_ARRAY;
+    return m->value.n > (nested ? 2 : SHORT_FIELD_MAX);
+}
+
 static void add_field(struct page_request *p, struct json_t *list, const struct json_member *m)
 {
     struct json_t *field = json_add(list, json_object_new());
@@ -48,6 +56,7 @@ static void add_field(struct page_request *p, struct json_t *list, const struct 
         name = buf_str(&key);
     json_put_str(field, "label", page_text_or(p, "fields", name, name));
     put_value(field, "value", m, SHOWN_FIELD_MAX);
+    json_put_bool(field, "long", is_long(m));
     buf_release(&key);
 }
 
@@ -65,6 +74,7 @@ static void add_members(struct page_request *p, struct json_t *list, struct str 
         struct json_t *field = json_add(list, json_object_new());
         json_put_text(field, "label", "{…}");
         put_cut(field, "value", json, SHOWN_FIELD_MAX);
+        json_put_bool(field, "long", true);
         scan->count = 0;
     }
     const struct json_member *found = apart ? json_scan_member(scan, str_of(apart)) : NULL;

@@ -158,19 +158,32 @@ export function announce(text) {
     speaker.textContent = text;
 }
 
-/** A value of a result, for people: text as it is, all else as JSON. */
+/** JSON as it was written: a whole number that JavaScript would round, such as a long id, becomes a text of its digits. */
+export function parseJson(text) {
+    if (!/\d{16}/.test(text))
+        return JSON.parse(text);
+    return JSON.parse(text, (key, value, context) => (
+        Number.isInteger(value) && !Number.isSafeInteger(value) ? context?.source ?? value : value));
+}
+
+/** A value of a result, for people: text as it is, all else as JSON with blanks where it may break. */
 export function valueText(value) {
-    return typeof value === 'string' ? value : JSON.stringify(value, null, typeof value === 'object' ? 1 : 0);
+    return typeof value === 'string' ? value : JSON.stringify(value, null, 1).replace(/\n */g, ' ');
 }
 
 export const zoned = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$/;
+
+/* What stands on a line of its own, much as request_page.c has it. */
+function isLong(value, text) {
+    return text.length > (typeof value === 'object' && value !== null ? 2 : 60);
+}
 
 /** One line of a list of fields. */
 export function fact(key, value) {
     const text = valueText(value);
     const dd = h('dd');
     dd.append(zoned.test(text) ? timeNode(text) : text);
-    return h('div', {}, h('dt', { title: key }, lookup(`fields.${key}`) ?? key), dd);
+    return h('div', { class: isLong(value, text) && 'long' }, h('dt', { title: key }, lookup(`fields.${key}`) ?? key), dd);
 }
 
 /** A pill that says whether a space's app is connected; s is the protocol's space state. */

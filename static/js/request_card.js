@@ -2,7 +2,7 @@
 // done with it.
 
 import {
-    announce, copyButton, count, duration, fact, h, percent, roughly, setBadge, setText, timeNode,
+    announce, copyButton, count, duration, fact, h, parseJson, percent, roughly, setBadge, setText, timeNode,
 } from './dom.js';
 import { lookup, said, t } from './i18n.js';
 import { RequestModel } from './request_model.js';
@@ -29,11 +29,11 @@ function elapsed(ms) {
 }
 
 /** The whole request from its page's JSON. */
-export async function fetchRequest(id) {
+export async function fetchRequest(id, parse = JSON.parse) {
     const reply = await fetch(`/requests/${id}.json`);
     if (!reply.ok)
         throw new Error(`status ${reply.status}`);
-    return reply.json();
+    return parse(await reply.text());
 }
 
 /* The app has it and works on earlier ones. */
@@ -101,7 +101,7 @@ export class RequestCard {
     /* The topic is gone: the request ended while nobody looked. The store knows it. */
     async #lookUp() {
         try {
-            this.model.replace(await fetchRequest(this.id));
+            this.model.replace(await fetchRequest(this.id, parseJson));
         } catch {
             this.note.textContent = t('card.gone');
         }

@@ -1,7 +1,7 @@
 // The page's one connection to /ws/client: it reconnects by itself with backoff and jitter, subscribes again where it
 // was, and says in a thin bar when it is down. The protocol is at /docs/protocol.
 
-import { h } from './dom.js';
+import { h, parseJson } from './dom.js';
 import { t } from './i18n.js';
 
 const FIRST_WAIT_MS = 500;
@@ -149,7 +149,7 @@ const receivers = {
 function receive(event) {
     let message;
     try {
-        message = JSON.parse(event.data);
+        message = parseJson(event.data);
     } catch {
         return;
     }

@@ -182,6 +182,48 @@ test('a submit whose answer was lost is sent again, and is one request', async (
     await tab.close();
 });
 
+/* An app on a page of its own, which answers every request with this result. */
+async function appWithResult(token, result) {
+    const tab = await world.admin.tab('/docs');
+    await tab.evaluate(([text, json]) => new Promise((registered) => {
+        const socket = new WebSocket(`ws://${location.host}/ws/app`, 'spacerelay.v1');
+        socket.onopen = () => socket.send(JSON.stringify({ type: 'register', space_name: 'fields', token: text }));
+        socket.onmessage = ({ data }) => {
+            const { type, request_id: id, attempt } = JSON.parse(data);
+            if (type === 'register_response')
+                registered();
+            if (type === 'inference_request')
+                socket.send(`{"type":"inference_result","request_id":"${id}","attempt":${attempt},"status":"completed","result":${json}}`);
+        };
+    }), [token, result]);
+    return tab;
+}
+
+test('a result as apps of any kind give it: all its fields can be read, and numbers keep their digits', async () => {
+    await world.admin.createSpace('fields');
+    const token = await world.admin.issueToken();
+    const app = await appWithResult(token, '{"text_output":"see below","seed":12345678901234567890,"ratio":0.5,'
+        + '"scores":{"a":[1,2,{"b":null}]},"notes":"word and word and word and word and word and word and word"}');
+    const tab = await world.admin.tab('/spaces/fields');
+    await pill(tab, CONNECTED);
+    const mine = await submit(tab, 'fields of all kinds');
+    await status(mine, 'Completed');
+    const read = (place) => place.locator('.facts.fields > div').evaluateAll((all) => all.map((node) => [
+        node.querySelector('dt').textContent, node.querySelector('dd').textContent.replace(/\s/g, ''),
+        node.clientWidth >= node.parentElement.clientWidth,
+    ]));
+    const fields = [
+        ['seed', '12345678901234567890', false], ['ratio', '0.5', false], ['scores', '{"a":[1,2,{"b":null}]}', true],
+        ['notes', 'wordand'.repeat(6) + 'word', true],
+    ];
+    assert.deepEqual(await read(mine), fields);
+    await mine.getByRole('link', { name: 'Open' }).click();
+    await tab.waitForURL('**/requests/*');
+    assert.deepEqual(await read(tab.locator('.request-page .panel, .request-page').first()), fields);
+    await tab.close();
+    await app.close();
+});
+
 test('drain lets an app finish, disconnect sends it away', async () => {
     const { page: admin } = world.admin;
     await admin.goto(`/admin/space/edit/${world.spaceId}`);
