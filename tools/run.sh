@@ -6,7 +6,7 @@ umask 077
 cd "$(dirname "$0")/.."
 build=${BUILD:-build}
 port=${PORT:-5001}
-run=run data=run/data password=run/demo-password token=run/demo-token
+run=run data=run/data password=run/demo-password token=run/demo-token running=run/running
 server='' app='' stopped=''
 
 mkdir -p "$run"
@@ -18,6 +18,18 @@ relay() { # a command of spacerelay's on our data; what it says is shown when it
 
 has() { # user|space, name
     "$build/spacerelay" "$1" list --data "$data" --json 2>/dev/null | grep -qF "\"name\": \"$2\""
+}
+
+# Another `make run` has left its process and address, and is that still a relay?
+end_beside_another() {
+    local pid='' at=''
+    [ ! -s "$running" ] || read -r pid at <"$running"
+    case "$(readlink "/proc/$pid/exe" || true)" in
+    */spacerelay*) ;; # also one whose file was built anew meanwhile
+    *) return 0 ;;
+    esac
+    echo "It is running already at $at, with the password in ./$password" >&2
+    exit 1
 }
 
 make_user() {
@@ -73,6 +85,7 @@ start_server() {
     fi
     url=${line#listening on }
     port=${url##*:}
+    echo "$server http://localhost:$port" >"$running"
 }
 
 show_box() {
@@ -91,6 +104,7 @@ show_box() {
 END
 }
 
+end_beside_another
 [ -e "$data/relay.db" ] || rm -f "$token" # signed with a key that is gone
 make_user
 make_space
@@ -102,6 +116,7 @@ show_box
 status=0
 wait_for "$server" || status=$?
 server=''
+rm -f "$running"
 [ "$stopped" ] || echo "The relay has ended with status $status." >&2
 kill -TERM "$app" 2>/dev/null || true
 wait_for "$app" || true
