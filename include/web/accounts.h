@@ -2,6 +2,7 @@
 #ifndef WEB_ACCOUNTS_H
 #define WEB_ACCOUNTS_H
 
+#include "codec/problem.h"
 #include "web/page.h"
 
 struct json_t;
@@ -28,6 +29,9 @@ MUST_USE enum err hash_field(struct page_request *p, const char *field,
  * until it may be. ERR_AGAIN: too many hashes wait. Others: not tried. */
 MUST_USE enum err password_try(struct page_request *p, const char *name, const char *field,
                                struct user_record *user, uint64_t *wait_ms);
+/* The same with the password itself. ERR_RATE_LIMITED: *wait says until when, and of how many. */
+MUST_USE enum err password_try_text(struct page_request *p, const char *name, struct str password,
+                                    struct user_record *user, struct retry *wait);
 /* The start of a typed name: longer ones are nobody's, but their tries are counted. */
 void name_for_tries(char out[USER_NAME_BYTES], struct str name);
 /* Puts how long to wait after ERR_RATE_LIMITED under name, worded by key, and in Retry-After. */

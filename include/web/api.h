@@ -3,6 +3,7 @@
 #ifndef WEB_API_H
 #define WEB_API_H
 
+#include "codec/problem.h"
 #include "web/page.h"
 
 #define API_PREFIX "/api/"
@@ -31,8 +32,8 @@ void api_done(struct page_request *p); /* 204 */
  * passes (429, 503) says that it may be tried again in a moment. */
 void api_fail(struct page_request *p, enum err e, struct str detail);
 void api_problem(struct page_request *p, unsigned status, enum err code, struct str detail);
-/* The same, where there are as many as there may be. */
-void api_fail_full(struct page_request *p, enum err e, struct str detail, uint64_t limit);
+/* The same, where more is known about that. */
+void api_fail_later(struct page_request *p, enum err e, struct str detail, struct retry retry);
 /* What the core said. The reply is released. */
 void api_refused(struct page_request *p, enum err e, struct reply *reply);
 /* Carries out a command of which only the success matters. False: it has been replied to. */

@@ -180,15 +180,18 @@ void page_user_enable(struct page_request *p)
     finish(p, page_do(p, user_command(p, CMD_USER_DISABLE), NULL), "user_enabled");
 }
 
+/* One's own is changed on the account's page, which asks for the present one. */
 void page_user_password(struct page_request *p)
 {
+    if (str_eq_nocase(str_of(path_arg(&p->args, "name")), str_of(p->who.name))) {
+        refuse(p, page_text(p, "users.own_password"));
+        return;
+    }
     if (!password_valid(page_value(p, "password"))) {
         refuse(p, page_text(p, "invalid.password_rule"));
         return;
     }
     struct command *c = user_command(p, CMD_USER_PASSWORD);
-    if (str_eq_nocase(str_of(c->user.name), str_of(p->who.name)))
-        c->keep_session = p->who.session_key;
     enum err e = hash_field(p, "password", c->user.password_hash);
     if (e)
         page_drop(c);

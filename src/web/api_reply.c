@@ -1,5 +1,4 @@
 #include "codec/json.h"
-#include "codec/problem.h"
 #include "web/api.h"
 
 #define JSON_BYTES     (32u * 1024 * 1024)
@@ -69,7 +68,7 @@ static const struct seen {
     {ERR_AGAIN, 503, ERR_STORE_UNAVAILABLE},
 };
 
-static void fail(struct page_request *p, enum err e, struct str detail, struct retry retry)
+void api_fail_later(struct page_request *p, enum err e, struct str detail, struct retry retry)
 {
     for (size_t i = 0; i < sizeof seen / sizeof *seen; i++) {
         if (seen[i].inside != e)
@@ -83,17 +82,13 @@ static void fail(struct page_request *p, enum err e, struct str detail, struct r
 
 void api_fail(struct page_request *p, enum err e, struct str detail)
 {
-    fail(p, e, detail, (struct retry){0});
-}
-
-void api_fail_full(struct page_request *p, enum err e, struct str detail, uint64_t limit)
-{
-    fail(p, e, detail, (struct retry){.limit = limit});
+    api_fail_later(p, e, detail, (struct retry){0});
 }
 
 void api_refused(struct page_request *p, enum err e, struct reply *reply)
 {
-    fail(p, e, str_of(reply->message), (struct retry){reply->retry_after_ms, reply->limit});
+    api_fail_later(p, e, str_of(reply->message),
+                   (struct retry){reply->retry_after_ms, reply->limit});
     reply_release(reply);
 }
 

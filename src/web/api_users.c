@@ -74,23 +74,26 @@ static void read_role(struct api_body *b, enum role *role)
         api_body_wrong(b, "role", "user or admin");
 }
 
-/* Hashed once all else is right: that takes long. *out is untouched when there is none. */
-static enum err read_password(struct page_request *p, struct api_body *b, bool required,
-                              char out[PASSWORD_HASH_BYTES])
+static void read_password(struct api_body *b, bool required, struct str *password)
 {
-    struct str password = {NULL, 0};
-    api_body_str(b, "password", &password);
-    if ((password.p || required) && !password_valid(password))
+    api_body_str(b, "password", password);
+    if ((password->p || required) && !password_valid(*password))
         api_body_wrong(b, "password", "a string of 8 to 1024 bytes");
+}
+
+/* Once all else is right: that takes long. *out is untouched when there is none. */
+static enum err hash(struct page_request *p, const struct api_body *b, struct str password,
+                     char out[PASSWORD_HASH_BYTES])
+{
     return password.p && !b->wrong.len ? hash_text(p, password, out) : OK;
 }
 
 /* False: replied to. */
 static bool hashed(struct page_request *p, enum err e)
 {
+    struct retry retry = {.limit = e == ERR_AGAIN ? hashing_places(p->web) : 0};
     if (e)
-        api_fail_full(p, e, STR("Too many passwords are being hashed at once"),
-                      e == ERR_AGAIN ? hashing_places(p->web) : 0);
+        api_fail_later(p, e, STR("Too many passwords are being hashed at once"), retry);
     return !e;
 }
 
@@ -103,8 +106,10 @@ void api_user_add(struct page_request *p)
     api_body_text(&b, "name", u.name, sizeof u.name);
     if (!user_name_valid(str_of(u.name)))
         api_body_wrong(&b, "name", "a string of 1 to 32 letters, digits or _");
+    struct str password = {NULL, 0};
     read_role(&b, &u.role);
-    enum err e = read_password(p, &b, true, u.password_hash);
+    read_password(&b, true, &password);
+    enum err e = hash(p, &b, password, u.password_hash);
     if (!api_body_good(p, &b) || !hashed(p, e))
         return;
     struct command *c = page_command(p, CMD_USER_ADD);
@@ -132,17 +137,53 @@ static uint32_t members_of(const struct api_body *b)
            (api_body_has(b, "password") ? USER_PASSWORD : 0U);
 }
 
+/* Whoever has a key, or has found a browser that is logged in, does not get the account with it:
+ * one's own password is changed by who knows it, here as on the account's page. */
+static enum err prove(struct page_request *p, struct api_body *b, const struct user_record *u,
+                      struct retry *wait)
+{
+    struct str current = {NULL, 0};
+    struct user_record known = {0};
+    if (uuid_key(u->id) != p->who.user_key || !api_body_has(b, "password"))
+        return OK;
+    api_body_str(b, "current_password", &current);
+    if (!current.p)
+        api_body_wrong(b, "current_password", "your present password, as this is your account");
+    if (b->wrong.len)
+        return OK;
+    enum err e = password_try_text(p, u->name, current, &known, wait);
+    secret_wipe(&known, sizeof known);
+    return e;
+}
+
+/* False: replied to. */
+static bool proved(struct page_request *p, enum err e, struct retry wait)
+{
+    if (e == ERR_UNAUTHORIZED)
+        api_fail(p, ERR_FORBIDDEN, STR("current_password is wrong"));
+    else if (e == ERR_RATE_LIMITED)
+        api_fail_later(p, e, STR("current_password was wrong too often"), wait);
+    else
+        return hashed(p, e);
+    return false;
+}
+
 void api_user_edit(struct page_request *p)
 {
     struct api_body b;
     struct user_record u;
+    struct str password = {NULL, 0};
+    struct retry wait = {0};
     if (!find_in_path(p, &u) || !api_body_open(p, &b))
         return;
     uint32_t members = members_of(&b);
     read_role(&b, &u.role);
     api_body_flag(&b, "disabled", &u.disabled);
-    enum err e = read_password(p, &b, false, u.password_hash);
-    if (api_body_good(p, &b) && hashed(p, e) && change(p, &u, members))
+    read_password(&b, false, &password);
+    enum err e = prove(p, &b, &u, &wait);
+    if (!e)
+        e = hash(p, &b, password, u.password_hash);
+    if (api_body_good(p, &b) && proved(p, e, wait) && change(p, &u, members))
         show(p, str_of(u.name));
     secret_wipe(&u, sizeof u);
 }

@@ -51,21 +51,30 @@ static enum err verify(struct page_request *p, const char *name, struct str pass
     return right ? OK : ERR_UNAUTHORIZED;
 }
 
-enum err password_try(struct page_request *p, const char *name, const char *field,
-                      struct user_record *user, uint64_t *wait_ms)
+enum err password_try_text(struct page_request *p, const char *name, struct str password,
+                           struct user_record *user, struct retry *wait)
 {
     struct reply may;
     if (!hashing_begin(p->web))
         return ERR_AGAIN;
     enum err e = page_ask(p, try_command(p, CMD_LOGIN_MAY, name), PAGE_CALL_MS, &may);
-    *wait_ms = may.retry_after_ms;
+    *wait = (struct retry){may.retry_after_ms, may.limit};
     reply_release(&may);
     if (!e)
-        e = verify(p, name, page_value(p, field), user);
+        e = verify(p, name, password, user);
     hashing_end(p->web);
     /* The answer is the same when the report fails: it was counted as a try before. */
     if (e == ERR_UNAUTHORIZED)
         (void)page_do(p, try_command(p, CMD_LOGIN_FAILED, name), NULL);
+    return e;
+}
+
+enum err password_try(struct page_request *p, const char *name, const char *field,
+                      struct user_record *user, uint64_t *wait_ms)
+{
+    struct retry wait = {0};
+    enum err e = password_try_text(p, name, page_value(p, field), user, &wait);
+    *wait_ms = wait.after_ms;
     return e;
 }
 

@@ -3,9 +3,10 @@ import concurrent.futures
 import json
 
 import pytest
+import requests
 
 from api_fixture import Caller, admin_of, caller, later, problem
-from relay import PASSWORD, relay_fixture, until
+from relay import PASSWORD, PATIENCE, relay_fixture, until
 
 server, r = relay_fixture("server")
 
@@ -57,6 +58,10 @@ def test_a_role_is_given_and_taken(r, root):
     assert newest(r, "user.role")[:2] == ("root", "ida")
     assert root.good("PATCH", "/users/IDA", {"role": "user"})["role"] == "user"
     problem(Caller(r, http=r.people["ida"].http).get("/users"), 403, "forbidden", "Only admins")
+
+
+def admin_of_person(r, person):
+    return caller(r, person, "read", "submit", "admin")
 
 
 def admin_like(r, name):
@@ -112,12 +117,49 @@ def test_the_last_admin_stays(r, root):
     assert (me["role"], me["disabled"]) == ("admin", False)
 
 
-def test_an_admin_s_own_log_in_outlives_their_new_password(r):
+def test_one_s_own_password_needs_the_present_one(r):
+    """A key that has leaked does not become a log-in that outlives it."""
     person = r.person("adm", admin=True)
-    mine = Caller(r, http=person.http)
-    mine.good("PATCH", "/users/adm", {"password": "another horse"})
+    with_key, mine = admin_of_person(r, person), Caller(r, http=person.http)
+    for caller in (with_key, mine):
+        problem(caller.patch("/users/ADM", {"password": "another horse"}), 400, "bad_message", "current_password must be ")
+        problem(caller.patch("/users/adm", {"password": "another horse", "current_password": "wrong horse"}), 403,
+                "forbidden", "current_password is wrong")
+    assert newest(r, "login.failed")[:2] == ("adm", "adm")
+    problem(mine.patch("/users/adm", {"password": "short", "current_password": PASSWORD}), 400, "bad_message",
+            "password must be ")
+    assert r.stranger("adm").login()
+    mine.good("PATCH", "/users/adm", {"password": "another horse", "current_password": PASSWORD})
     assert mine.good("GET", "/me")["name"] == "adm"
+    assert with_key.good("GET", "/me")["name"] == "adm"
+    assert r.stranger("adm").try_login("another horse").status_code == 302
+    with_key.good("PATCH", "/users/adm", {"disabled": False})
     mine.good("PATCH", "/users/adm", {"role": "user"})
+
+
+def test_guessing_one_s_own_password_is_slowed_like_a_log_in(r):
+    person = r.person("gus", admin=True)
+    caller = admin_of_person(r, person)
+    guess = {"password": "another horse", "current_password": "wrong horse"}
+    refused = until(lambda: [a for a in [caller.patch("/users/gus", guess)] if a.status_code != 403])
+    later(refused[0], 429, "rate_limited", 5, 900)
+    assert "current_password" in refused[0].json()["detail"]
+    assert r.stranger("gus").try_login(PASSWORD).status_code == 429
+    caller.good("PATCH", "/users/gus", {"role": "user"})
+
+
+def test_the_page_of_users_does_not_set_one_s_own_password_either(r):
+    person = r.person("kim", admin=True)
+    key = admin_of_person(r, person).key
+    for answer in (person.post("/admin/users/KIM/password", password="another horse"),
+                   requests.post(r.url + "/admin/users/kim/password", data={"password": "another horse"},
+                                 headers={"Authorization": f"Bearer {key}", "Accept-Language": "en"}, timeout=PATIENCE)):
+        assert answer.status_code == 200 and "your account" in answer.text
+    other = r.ann.name
+    page = person.get("/admin/users").text
+    assert f"/admin/users/{other}/password" in page and "/admin/users/kim/password" not in page
+    assert r.stranger("kim").login()
+    Caller(r, http=person.http).good("PATCH", "/users/kim", {"role": "user"})
 
 
 @pytest.mark.parametrize("name", ["nobody_here", "%C3%A9", "x" * 40])
