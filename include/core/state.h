@@ -150,6 +150,7 @@ enum cause { BY_APP, BY_PERSON, BY_RELAY };
 struct waiter {
     uint64_t conn, ticket;
     char ref[REF_BYTES];
+    bool watch; /* the request, once it is there */
     struct waiter *next;
 };
 
@@ -289,7 +290,8 @@ struct save *request_save(struct relay *r, struct request *q, struct change *c,
                           void (*done)(struct relay *, struct save *, enum err));
 void request_clear_attempt(struct relay *r, struct request *q);
 /* False, and nobody was added: WAITERS_MAX wait already. */
-MUST_USE bool waiter_add(struct request *q, uint64_t conn, uint64_t ticket, struct str ref);
+/* NULL when there are too many. */
+struct waiter *waiter_add(struct request *q, uint64_t conn, uint64_t ticket, struct str ref);
 
 /* idempotency.c */
 void keys_timer_fired(struct relay *r, struct timer *t);
@@ -400,6 +402,7 @@ void show_final(struct relay *r, struct request *q);
 
 /* watch.c */
 void watch_message(struct relay *r, const struct event *e);
+void watch_begin(struct request *q); /* it has one more watcher */
 void watch_ended(struct relay *r, const struct event *e);
 void watch_loaded(struct relay *r, const struct load *l, enum err err,
                   const struct request_record *rec);

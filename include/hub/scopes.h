@@ -12,7 +12,7 @@
 
 /* One SCOPE_ bit; 0 for what is open to everybody. path as in http_head. */
 uint32_t scope_of_request(enum http_method method, struct str path);
-/* The same for a message on /ws/client. */
+/* The same for a message on /ws/client, which may need two. */
 uint32_t scope_of_message(const struct client_msg *m);
 /* Whether who may. Else why gets a sentence that names what is missing. */
 bool scope_admits(const struct identity *who, uint32_t scope, struct buf *why);

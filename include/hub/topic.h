@@ -65,6 +65,8 @@ struct topic_place {
 
 struct topic_place topics_watch(struct topics *t, struct topic_id id, struct watcher *w,
                                 const struct topic_since *since);
+/* The same, without what was before; the topic's final event ends the watching. */
+struct topic_place topics_watch_to_end(struct topics *t, struct topic_id id, struct watcher *w);
 /* Sends the events after seq again, in order; to be called in the same callback as topics_watch. */
 void topics_replay(struct topics *t, struct topic_id id, struct watcher *w, uint64_t seq);
 /* The watcher has seen enough. False when it does not watch that topic. */

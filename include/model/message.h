@@ -138,6 +138,7 @@ struct client_msg {
     struct str payload; /* raw JSON object */
     uint32_t inputs;    /* submit: INPUT_ bits of what the payload holds */
     uint32_t endpoint;  /* submit: the ENDPOINT_BIT that the payload names, or 0 */
+    bool watch;         /* submit: the socket watches the new request to its end */
     struct str ref;     /* echoed; "" when none */
     bool has_idempotency_key;
     struct str idempotency_key; /* submit: at most IDEMPOTENCY_KEY_BYTES - 1; "" when none */
@@ -223,7 +224,7 @@ struct topic_event {
 enum client_out_kind {
     CLIENT_OUT_SUBSCRIBED, /* the hub fills in epoch, seq, recovered */
     CLIENT_OUT_UNSUBSCRIBED,
-    CLIENT_OUT_SUBMITTED,
+    CLIENT_OUT_SUBMITTED, /* with watch: it fills in epoch and seq when the socket watches */
     CLIENT_OUT_CANCELLED,
     CLIENT_OUT_ERROR,
     CLIENT_OUT__MAX
@@ -244,6 +245,7 @@ struct client_out {
     struct str ref;
     bool has_request_id;
     struct uuid request_id;
+    bool watch; /* submitted: topic, the request's, is to be watched to its end */
     uint64_t position;
     enum err code;
     struct str message;      /* "" = the code's default sentence */

@@ -91,6 +91,7 @@ static enum err decode_submit(struct native_reading *r, struct client_msg *out)
         {"ref", FIELD_STRING, false, AT(ref), NO_FLAG, 0, REF_BYTES - 1},
         {"idempotency_key", FIELD_STRING, false, AT(idempotency_key), AT(has_idempotency_key), 0,
          0},
+        {"watch", FIELD_BOOL, false, AT(watch), NO_FLAG, 0, 0},
     };
     enum err e = native_read(r, WHOLE_MESSAGE, fields, COUNT(fields), out);
     if (!e)
@@ -141,6 +142,7 @@ enum err native_decode_submit(struct native_decoder *d, struct str text, const s
     enum err e = native_begin_typed(&r, d, text, STR("submit"));
     if (!e)
         e = decode_submit(&r, &m);
+    m.watch = false; /* no socket */
     if (!e && key) {
         m.idempotency_key = *key;
         m.has_idempotency_key = true;
@@ -216,6 +218,10 @@ static void encode_submitted(struct buf *b, const struct client_out *m)
     put_string_unless_empty(b, ",\"ref\":", m->ref);
     put_id(b, ",\"request_id\":", m->request_id);
     put_number(b, ",\"position\":", m->position);
+    if (m->epoch.n) {
+        put_string(b, ",\"epoch\":", m->epoch);
+        put_number(b, ",\"seq\":", m->seq);
+    }
     buf_putc(b, '}');
 }
 

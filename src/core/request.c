@@ -146,17 +146,17 @@ void request_clear_attempt(struct relay *r, struct request *q)
     q->silent_conns = 0;
 }
 
-bool waiter_add(struct request *q, uint64_t conn, uint64_t ticket, struct str ref)
+struct waiter *waiter_add(struct request *q, uint64_t conn, uint64_t ticket, struct str ref)
 {
     struct waiter **last = &q->waiters;
     for (size_t count = 0; *last; last = &(*last)->next)
         if (++count == WAITERS_MAX)
-            return false;
+            return NULL;
     struct waiter *w = xcalloc(1, sizeof *w);
     w->conn = conn;
     w->ticket = ticket;
     if (!str_copy(w->ref, sizeof w->ref, ref))
         w->ref[0] = 0;
     *last = w;
-    return true;
+    return w;
 }

@@ -16,6 +16,7 @@ struct wish {
     const struct hash *hash; /* of the payload, when there is a key */
     uint64_t conn, ticket;
     struct str ref;
+    bool watch;
 };
 
 /* Why a submit is refused. */
@@ -200,15 +201,15 @@ static void send_refusal(struct relay *r, const struct wish *w, const struct ref
     reply->inputs = why->inputs;
 }
 
-/* position 0: it no longer waits. */
-static void send_submitted(struct relay *r, struct uuid id, size_t position, uint64_t conn,
-                           uint64_t ticket, struct str ref)
+/* position 0: it no longer waits. NULL: the answer is no message. */
+static struct client_out *send_submitted(struct relay *r, struct uuid id, size_t position,
+                                         uint64_t conn, uint64_t ticket, struct str ref)
 {
     if (ticket) {
         struct reply *reply = reply_send(r, ticket, OK, "");
         reply->id = id;
         reply->position = position;
-        return;
+        return NULL;
     }
     struct effect *x = effect_new(r, EFFECT_CLIENT_SEND);
     x->conn = conn;
@@ -217,11 +218,20 @@ static void send_submitted(struct relay *r, struct uuid id, size_t position, uin
     x->client_out.has_request_id = true;
     x->client_out.request_id = id;
     x->client_out.position = position;
+    return &x->client_out;
 }
 
 static size_t position_of(const struct request *q)
 {
     return q && queue_holds(&q->node) ? queue_position(&q->space->waiting, &q->node) : 0;
+}
+
+static bool wait_for(struct request *q, const struct wish *w)
+{
+    struct waiter *waiter = waiter_add(q, w->conn, w->ticket, w->ref);
+    if (waiter)
+        waiter->watch = w->watch;
+    return waiter;
 }
 
 /* True when the key has been used: the wish is answered, now or when the first one is. */
@@ -238,7 +248,7 @@ static bool repeated(struct relay *r, const struct wish *w)
     } else if (!k->accepting) {
         size_t position = position_of(request_find(r, k->request_id));
         send_submitted(r, k->request_id, position, w->conn, w->ticket, w->ref);
-    } else if (!waiter_add(k->accepting, w->conn, w->ticket, w->ref)) {
+    } else if (!wait_for(k->accepting, w)) {
         (void)refuse_more(&why, ERR_STORE_UNAVAILABLE, WAITERS_MAX,
                           STR("The request is still being saved"), OVERLOAD_RETRY_MS);
         send_refusal(r, w, &why);
@@ -265,7 +275,13 @@ static void answer_accepted(struct relay *r, struct request *q)
     while (q->waiters) {
         struct waiter *w = q->waiters;
         q->waiters = w->next;
-        send_submitted(r, q->rec.id, position, w->conn, w->ticket, relay_text(r, "%s", w->ref));
+        struct client_out *out =
+            send_submitted(r, q->rec.id, position, w->conn, w->ticket, relay_text(r, "%s", w->ref));
+        if (out && w->watch) {
+            out->watch = true;
+            out->topic = (struct topic_id){TOPIC_REQUEST, q->rec.id};
+            watch_begin(q);
+        }
         free(w);
     }
 }
@@ -286,6 +302,7 @@ static void accept_saved(struct relay *r, struct save *save, enum err err)
     if (!matched)
         request_enqueue(r, q);
     answer_accepted(r, q);
+    show_positions_soon(r, q->space);
     if (matched)
         match_new_saved(r, q);
     else if (q->space->removed)
@@ -319,7 +336,7 @@ static void accept(struct relay *r, const struct wish *w, struct bytes *payload)
     q->accepted_ms = r->now.mono_ms;
     note_submit(r, w->person, s);
     q->saving = SAVING_NEW;
-    bool added = waiter_add(q, w->conn, w->ticket, w->ref);
+    bool added = wait_for(q, w);
     assert(added);
     if (w->key.n)
         idempotency_take(r, q, w->key, w->hash);
@@ -369,7 +386,8 @@ void submit_message(struct relay *r, const struct event *e)
                            .key = m->idempotency_key,
                            .hash = e->payload_hash,
                            .conn = e->conn,
-                           .ref = m->ref};
+                           .ref = m->ref,
+                           .watch = m->watch};
     submit(r, &w, NULL);
 }
 

@@ -102,6 +102,12 @@ void admin_timer_fired(struct relay *r, struct timer *t)
     timer_set(r, t, r->now.mono_ms + ADMIN_EVERY_MS);
 }
 
+void watch_begin(struct request *q)
+{
+    if (!q->watchers++ && queue_holds(&q->node))
+        list_push_back(&q->space->watched, &q->watch_link);
+}
+
 static void watch_request(struct relay *r, const struct event *e)
 {
     const struct client_msg *m = e->client_msg;
@@ -125,8 +131,7 @@ static void watch_request(struct relay *r, const struct event *e)
         return;
     }
     look_by_socket(r, e->who, e->address, &q->rec);
-    if (!q->watchers++ && queue_holds(&q->node))
-        list_push_back(&q->space->watched, &q->watch_link);
+    watch_begin(q);
     struct request_view *v = relay_arena(r, sizeof *v);
     request_fill_view(r, q, v, ~0U);
     subscribed(r, e->conn, m->topic, m->topic_text)->request = v;

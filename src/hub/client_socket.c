@@ -104,6 +104,14 @@ static void send_lost(struct watcher *w)
 
 static const struct topic_output output = {.send = send_frame, .lost = send_lost};
 
+static bool may_subscribe(const struct client_socket *s, struct topic_id topic)
+{
+    uint64_t max = s->conn.hub->limits->topics_per_socket;
+    if (s->pending.count >= max)
+        return false;
+    return s->pending.count + s->watcher.count < max || watcher_watches(&s->watcher, topic);
+}
+
 static void send_out(struct client_socket *s, const struct client_out *m)
 {
     conn_send_scratch(&s->conn, native_encode_client(&s->conn.hub->scratch, m));
@@ -129,6 +137,22 @@ static void send_subscribed(struct client_socket *s, const struct client_out *m)
         hub_unwatch(h, m->topic); /* the core has counted this socket twice */
 }
 
+/* The watching begins with this very message: what comes of the request follows it. */
+static void send_submitted(struct client_socket *s, const struct client_out *m)
+{
+    struct hub *h = s->conn.hub;
+    struct client_out out = *m;
+    struct topic_place place = {0};
+    if (may_subscribe(s, m->topic)) {
+        place = topics_watch_to_end(h->topics, m->topic, &s->watcher);
+        out.epoch = str_of(place.epoch);
+        out.seq = place.seq;
+    }
+    if (!place.added)
+        hub_unwatch(h, m->topic);
+    send_out(s, &out);
+}
+
 /* An error that names a topic answers a subscribe. */
 static void forget_refused(struct client_socket *s, const struct client_out *m)
 {
@@ -143,8 +167,12 @@ void client_socket_send(struct hub *h, uint64_t number, const struct client_out 
 {
     struct conn *c = conn_find(h, number);
     if (!c || c->kind != CONN_CLIENT || c->closing) {
-        if (m->kind == CLIENT_OUT_SUBSCRIBED)
+        if (m->kind == CLIENT_OUT_SUBSCRIBED || m->watch)
             hub_unwatch(h, m->topic);
+        return;
+    }
+    if (m->watch) {
+        send_submitted(socket_of(c), m);
         return;
     }
     if (m->kind == CLIENT_OUT_SUBSCRIBED) {
@@ -171,14 +199,6 @@ static void tell_core(struct client_socket *s, const struct client_msg *m)
         e.payload_hash = &hash;
     }
     hub_event(s->conn.hub, &e);
-}
-
-static bool may_subscribe(const struct client_socket *s, struct topic_id topic)
-{
-    uint64_t max = s->conn.hub->limits->topics_per_socket;
-    if (s->pending.count >= max)
-        return false;
-    return s->pending.count + s->watcher.count < max || watcher_watches(&s->watcher, topic);
 }
 
 static void refuse_subscribe(struct client_socket *s, const struct client_msg *m, struct str why)

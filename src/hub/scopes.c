@@ -97,12 +97,13 @@ uint32_t scope_of_message(const struct client_msg *m)
         [CLIENT_MSG_CANCEL] = SCOPE_SUBMIT,
     };
     bool admin = m->kind == CLIENT_MSG_SUBSCRIBE && m->topic_known && m->topic.kind == TOPIC_ADMIN;
-    return admin ? SCOPE_ADMIN : scopes[m->kind];
+    return admin ? SCOPE_ADMIN : scopes[m->kind] | (m->watch ? SCOPE_READ : 0);
 }
 
 bool scope_admits(const struct identity *who, uint32_t scope, struct buf *why)
 {
-    bool has = (who->scopes & scope) == scope;
+    uint32_t lacks = scope & ~who->scopes;
+    bool has = !lacks;
     if (has && (scope != SCOPE_ADMIN || who->role == ROLE_ADMIN))
         return true;
     if (has)
@@ -110,6 +111,7 @@ bool scope_admits(const struct identity *who, uint32_t scope, struct buf *why)
     else if (scope == SCOPE_ACCOUNT)
         buf_puts(why, "API keys may not do this: log in with a browser");
     else
-        buf_printf(why, "This API key lacks the scope %s, which is needed here", scope_name(scope));
+        buf_printf(why, "This API key lacks the scope %s, which is needed here",
+                   scope_name(lacks & -lacks));
     return false;
 }

@@ -42,6 +42,7 @@ struct watch {
     struct list in_topic, in_watcher;
     struct topic *topic;
     struct watcher *watcher;
+    bool to_end; /* it ends with the topic's final event */
 };
 
 struct topics {
@@ -226,7 +227,7 @@ bool watcher_watches(const struct watcher *w, struct topic_id id)
     return watch_find(w, id) != NULL;
 }
 
-static void watch_add(struct topics *t, struct topic *topic, struct watcher *w)
+static struct watch *watch_add(struct topics *t, struct topic *topic, struct watcher *w)
 {
     struct watch *watch = xcalloc(1, sizeof *watch);
     watch->topic = topic;
@@ -237,17 +238,23 @@ static void watch_add(struct topics *t, struct topic *topic, struct watcher *w)
     w->count++;
     list_remove(&topic->idle);
     weigh(t, topic);
+    return watch;
+}
+
+static void watch_free(struct watch *watch)
+{
+    list_remove(&watch->in_topic);
+    watch->topic->watch_count--;
+    list_remove(&watch->in_watcher);
+    watch->watcher->count--;
+    free(watch);
 }
 
 /* for_good: the watcher has let it go, and was not cut off. */
 static void watch_end(struct topics *t, struct watch *watch, uint64_t mono_ms, bool for_good)
 {
     struct topic *topic = watch->topic;
-    list_remove(&watch->in_topic);
-    topic->watch_count--;
-    list_remove(&watch->in_watcher);
-    watch->watcher->count--;
-    free(watch);
+    watch_free(watch);
     if (!list_empty(&topic->watches))
         return;
     if (for_good && topic->over) {
@@ -267,8 +274,8 @@ static bool recoverable(const struct topic *topic, const struct topic_since *sin
            topic->seq - since->seq <= topic->ring.count;
 }
 
-struct topic_place topics_watch(struct topics *t, struct topic_id id, struct watcher *w,
-                                const struct topic_since *since)
+static struct topic_place begin_watch(struct topics *t, struct topic_id id, struct watcher *w,
+                                      const struct topic_since *since, bool to_end)
 {
     struct topic *topic = topic_find(t, id);
     if (!topic)
@@ -276,10 +283,23 @@ struct topic_place topics_watch(struct topics *t, struct topic_id id, struct wat
     struct topic_place place = {.recovered = recoverable(topic, since)};
     place.seq = place.recovered ? since->seq : topic->seq;
     memcpy(place.epoch, topic->epoch, sizeof place.epoch);
-    place.added = !watch_find(w, id);
-    if (place.added)
-        watch_add(t, topic, w);
+    struct watch *watch = watch_find(w, id);
+    place.added = !watch;
+    if (!watch)
+        watch = watch_add(t, topic, w);
+    watch->to_end = to_end;
     return place;
+}
+
+struct topic_place topics_watch(struct topics *t, struct topic_id id, struct watcher *w,
+                                const struct topic_since *since)
+{
+    return begin_watch(t, id, w, since, false);
+}
+
+struct topic_place topics_watch_to_end(struct topics *t, struct topic_id id, struct watcher *w)
+{
+    return begin_watch(t, id, w, &(struct topic_since){0}, true);
 }
 
 void topics_replay(struct topics *t, struct topic_id id, struct watcher *w, uint64_t seq)
@@ -343,11 +363,18 @@ void topics_publish(struct topics *t, struct topic_id id, const struct topic_eve
     }
     ring_push(&topic->ring, frame, t->limits);
     bool crowd = topic->watch_count > TOPIC_CROWD;
+    bool had_watches = topic->watch_count > 0;
     LIST_EACH (&topic->watches, it) {
-        struct watcher *w = CONTAINER_OF(it, struct watch, in_topic)->watcher;
-        w->output->send(w, frame, crowd);
+        struct watch *watch = CONTAINER_OF(it, struct watch, in_topic);
+        watch->watcher->output->send(watch->watcher, frame, crowd);
+        if (topic->over && watch->to_end)
+            watch_free(watch);
     }
     bytes_unref(frame);
+    if (had_watches && list_empty(&topic->watches)) {
+        topic_free(t, topic);
+        return;
+    }
     weigh(t, topic);
     trim_idle(t);
 }

@@ -118,6 +118,17 @@ static void a_submit_says_which_inputs_it_holds(void **state)
     }
 }
 
+static void a_submit_may_watch(void **state)
+{
+    (void)state;
+    take_client("{\"type\":\"submit\",\"space\":\"x\",\"payload\":{},\"watch\":true}");
+    assert_true(client.watch);
+    take_client("{\"type\":\"submit\",\"space\":\"x\",\"payload\":{},\"watch\":false}");
+    assert_false(client.watch);
+    take_client("{\"type\":\"submit\",\"space\":\"x\",\"payload\":{\"watch\":true}}");
+    assert_false(client.watch);
+}
+
 static void submit_and_cancel_are_read(void **state)
 {
     (void)state;
@@ -214,6 +225,7 @@ int main(void)
         cmocka_unit_test(wrong_messages_of_people_are_refused_and_change_nothing),
         cmocka_unit_test(a_refusal_repeats_the_names_it_could_read),
         cmocka_unit_test(subscribe_is_read),
+        cmocka_unit_test(a_submit_may_watch),
         cmocka_unit_test(submit_and_cancel_are_read),
         cmocka_unit_test(a_submit_says_which_inputs_it_holds),
         cmocka_unit_test(topics_are_parsed_as_they_are_formatted),

@@ -118,6 +118,13 @@ static void answers_to_people_are_sent(void **state)
         "{\"type\":\"submitted\",\"ref\":\"r1\",\"request_id\":\"" ID "\",\"position\":3}");
     to_client((struct client_out){.kind = CLIENT_OUT_SUBMITTED, .request_id = id, .position = 1},
               "{\"type\":\"submitted\",\"request_id\":\"" ID "\",\"position\":1}");
+    to_client((struct client_out){.kind = CLIENT_OUT_SUBMITTED,
+                                  .request_id = id,
+                                  .position = 1,
+                                  .epoch = STR("0123456789abcdef"),
+                                  .seq = 0},
+              "{\"type\":\"submitted\",\"request_id\":\"" ID
+              "\",\"position\":1,\"epoch\":\"0123456789abcdef\",\"seq\":0}");
     to_client((struct client_out){.kind = CLIENT_OUT_CANCELLED, .request_id = id},
               "{\"type\":\"cancelled\",\"request_id\":\"" ID "\"}");
     to_client((struct client_out){.kind = CLIENT_OUT_UNSUBSCRIBED, .topic_text = STR("what ever")},

@@ -225,7 +225,7 @@ static inline void print_client_send(const struct printer *p, const struct effec
     } else if (m->kind == CLIENT_OUT_SUBMITTED) {
         buf_puts(p->out, " submitted");
         print_id(p, m->request_id);
-        buf_printf(p->out, " at %" PRIu64, m->position);
+        buf_printf(p->out, " at %" PRIu64 "%s", m->position, m->watch ? ", watched" : "");
     } else if (m->kind == CLIENT_OUT_CANCELLED) {
         buf_puts(p->out, " cancelled");
         print_id(p, m->request_id);

@@ -90,6 +90,30 @@ static void a_repeat_waits_while_the_first_is_being_saved(void **state)
     expect(t, "person 101: submitted r1 at 1", "person 101: submitted r1 at 1");
 }
 
+static void watch_key(struct rig *t, const char *key)
+{
+    person_says(t, "ann",
+                (struct client_msg){.kind = CLIENT_MSG_SUBMIT,
+                                    .space = STR("patient"),
+                                    .payload = STR("{}"),
+                                    .idempotency_key = str_of(key),
+                                    .watch = true});
+}
+
+/* What a repeat is told of may have happened already: it has to subscribe, to see all of it. */
+static void a_repeat_watches_only_what_is_still_being_saved(void **state)
+{
+    struct rig *t = patient(state);
+    show(t, SHOW_PEERS);
+    t->hold = true;
+    submit_key(t, "ann", "patient", "{}", "k");
+    watch_key(t, "k");
+    answer(t);
+    expect(t, "person 101: submitted r1 at 1", "person 101: submitted r1 at 1, watched");
+    watch_key(t, "k");
+    expect(t, "person 101: submitted r1 at 1");
+}
+
 static void who_repeats_over_and_over_while_it_is_being_saved_is_told_to_wait(void **state)
 {
     struct rig *t = patient(state);
@@ -297,6 +321,7 @@ int main(void)
         RIG_TEST(a_key_is_its_person_s_own),
         RIG_TEST(submits_without_a_key_are_never_the_same),
         RIG_TEST(a_repeat_waits_while_the_first_is_being_saved),
+        RIG_TEST(a_repeat_watches_only_what_is_still_being_saved),
         RIG_TEST(who_repeats_over_and_over_while_it_is_being_saved_is_told_to_wait),
         RIG_TEST(a_key_whose_request_was_not_saved_is_free_again),
         RIG_TEST(a_key_of_a_refused_submit_is_free),

@@ -342,6 +342,44 @@ static void a_finished_topic_ends_with_the_last_who_lets_it_go(void **state)
     assert_int_equal(topics_count(f->topics), 0);
 }
 
+static void watching_to_the_end_ends_with_the_final_event(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(topics_watch_to_end(f->topics, request_topic(1), &f->a.watcher).added);
+    watch(f, &f->b, request_topic(1));
+    publish(f, request_topic(1), "x");
+    publish_final(f, request_topic(1));
+    assert_seqs(&f->a, 1, 2);
+    assert_seqs(&f->b, 1, 2);
+    assert_int_equal(f->a.watcher.count, 0);
+    assert_false(topics_unwatch(f->topics, request_topic(1), &f->a.watcher, 0));
+    assert_int_equal(topics_count(f->topics), 1);
+    assert_true(topics_unwatch(f->topics, request_topic(1), &f->b.watcher, 0));
+    assert_int_equal(topics_count(f->topics), 0);
+}
+
+static void a_topic_that_all_watched_to_the_end_ends_with_it(void **state)
+{
+    struct fixture *f = *state;
+    topics_watch_to_end(f->topics, request_topic(1), &f->a.watcher);
+    topics_watch_to_end(f->topics, request_topic(1), &f->b.watcher);
+    publish_final(f, request_topic(1));
+    assert_seqs(&f->a, 1, 1);
+    assert_seqs(&f->b, 1, 1);
+    assert_int_equal(topics_count(f->topics), 0);
+}
+
+static void who_was_cut_off_before_the_end_comes_back_to_it(void **state)
+{
+    struct fixture *f = *state;
+    struct topic_id id;
+    struct topic_place first = topics_watch_to_end(f->topics, request_topic(1), &f->a.watcher);
+    assert_true(topics_leave(f->topics, &f->a.watcher, 0, &id));
+    publish_final(f, request_topic(1));
+    assert_int_equal(f->a.count, 0);
+    assert_true(come_back(f, &f->a, request_topic(1), first.epoch, 0).recovered);
+}
+
 static void a_finished_topic_waits_for_who_was_cut_off(void **state)
 {
     struct fixture *f = *state;
@@ -452,6 +490,9 @@ int main(void)
         TEST(a_topic_waits_a_while_for_its_watchers),
         TEST(a_finished_topic_ends_with_the_last_who_lets_it_go),
         TEST(a_finished_topic_waits_for_who_was_cut_off),
+        TEST(watching_to_the_end_ends_with_the_final_event),
+        TEST(a_topic_that_all_watched_to_the_end_ends_with_it),
+        TEST(who_was_cut_off_before_the_end_comes_back_to_it),
         TEST(sweeping_ends_only_what_is_old_enough),
         TEST(what_idle_topics_keep_is_bounded_together),
         TEST(leaving_names_every_topic_once),

@@ -265,6 +265,12 @@ def test_each_message_needs_its_scope(r):
             else:
                 assert answer["code"] == "forbidden" and f"scope {scope}" in answer["message"], (scopes, topic, answer)
         answer = tab.ask(space)
+        watched = tab.ask(space, watch=True)
+        if "submit" in scopes and "read" in scopes:
+            assert "epoch" in watched and "epoch" not in answer, (scopes, watched)
+        else:
+            missing = "read" if "submit" in scopes else "submit" if "read" in scopes else None
+            assert watched["code"] == "forbidden" and "scope " + (missing or "") in watched["message"], (scopes, watched)
         cancelled = tab.cancel(answer.get("request_id", mine))
         if "submit" in scopes:
             assert (answer["type"], cancelled["type"]) == ("submitted", "cancelled")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from relay import NOBODY, Space, relay_fixture, until
+from relay import NOBODY, Space, relay_fixture, running_relay, until
 
 server, r = relay_fixture("server", limits={
     "topic_events": 4, "client_message_bytes": 50000, "payload_bytes": 5000, "json_depth": 10, "publish_space_ms": 1,
@@ -257,6 +257,60 @@ def test_a_request_s_state_and_events(r):
     assert set(state) == {"request_id", "space", "status", "attempt", "text", "created_at", "result", "started_at",
                           "finished_at"}
     assert (state["status"], state["text"], state["result"]) == ("completed", "abc", {"n": 1})
+
+
+def test_a_submit_may_watch_its_request_to_the_end(r):
+    space, app, tab = working(r)
+    said = tab.ask(space, watch=True)
+    assert set(said) == {"type", "ref", "request_id", "position", "epoch", "seq"}
+    topic = "request:" + said["request_id"]
+    app.result(app.take(), {"n": 1})
+    events = []
+    while not events or events[-1]["event"]["kind"] != "final":
+        events.append(tab.wait(lambda m: m.get("topic") == topic))
+    assert [m["seq"] for m in events] == list(range(said["seq"] + 1, said["seq"] + 1 + len(events)))
+    assert events[0]["event"]["status"] == "processing" and events[-1]["event"]["result"] == {"n": 1}
+    # It is watched no longer: to begin anew is to see the state, and not what was missed.
+    assert tab.subscribe(topic)["state"]["status"] == "completed"
+
+
+def test_who_was_cut_off_recovers_what_a_submit_began_to_watch(r):
+    space, app, tab = working(r)
+    said = tab.ask(space, watch=True)
+    topic = "request:" + said["request_id"]
+    request = app.take()
+    tab.drop()
+    app.delta(request, "Hello")
+    app.result(request)
+    state = r.ann.tab()
+    assert state.outcome(said["request_id"])["status"] == "completed"
+    again = r.ann.tab()
+    assert again.subscribe(topic, epoch=said["epoch"], since=said["seq"])["recovered"] is True
+    assert again.event(topic)["status"] == "processing"
+    assert again.final(said["request_id"])["status"] == "completed"
+
+
+def test_a_watched_submit_that_waits_is_told_its_place(r):
+    space, app, tab = working(r)
+    first, second, third = [tab.ask(space, watch=True)["request_id"] for _ in range(3)]
+    assert tab.event("request:" + third, lambda e: e.get("position") == 2)
+    app.result(app.take())
+    assert tab.event("request:" + third, lambda e: e.get("position") == 1)
+    app.result(app.take())
+    app.result(app.take())
+    for request_id in (first, second, third):
+        assert tab.final(request_id)["status"] == "completed"
+
+
+def test_a_socket_that_watches_too_much_submits_all_the_same():
+    with running_relay(limits={"topics_per_socket": 1}) as relay:
+        space, app, tab = working(relay)
+        first, second = tab.ask(space, watch=True), tab.ask(space, watch=True)
+        assert "epoch" in first and "epoch" not in second
+        app.result(app.take())
+        assert tab.final(first["request_id"])["status"] == "completed"
+        app.result(app.take())
+        assert "epoch" in tab.ask(space, watch=True)  # the first has left its place
 
 
 def test_eta_comes_from_the_recent_pace_and_is_not_invented(r):

@@ -141,7 +141,7 @@ static void submit(struct peer *person, const struct slot *s)
     buf_json_string(b, str_of(o->space));
     buf_puts(b, ",\"ref\":\"");
     buf_append(b, digits, n);
-    buf_puts(b, "\",\"payload\":{\"n\":");
+    buf_puts(b, "\",\"watch\":true,\"payload\":{\"n\":");
     buf_append(b, digits, n);
     buf_puts(b, ",\"prompt\":\"");
     buf_append(b, buf_str(&person->load->filler).p, o->payload_bytes);
@@ -164,10 +164,19 @@ static void on_submitted(struct peer *person, struct str text)
         load_error(person->load, text);
         return;
     }
-    native_accepted(person, n, id);
+    load_acknowledged(person->load, n, id);
+    if (!text_holds(text, STR("\"epoch\":")))
+        load_failed(person->load, n, text); /* it is not watched */
 }
 
-/* A final event or state. The topic is let go: a socket may watch only so many. */
+/* Whether requests are watched from their submit on; otherwise by `subscribe` and `unsubscribe`. */
+static bool watches_at_once(const struct load *l)
+{
+    return l->options.dialect == &dialect_native;
+}
+
+/* A final event or state. A topic that was subscribed to is let go: a socket may watch only so
+ * many. */
 static void on_end(struct peer *person, struct str text)
 {
     uint64_t n, found;
@@ -182,7 +191,8 @@ static void on_end(struct peer *person, struct str text)
         load_seen(person->load, n);
     else
         load_failed(person->load, found, text);
-    say_about(person, "{\"type\":\"unsubscribe\",\"topic\":\"request:", id);
+    if (!watches_at_once(person->load))
+        say_about(person, "{\"type\":\"unsubscribe\",\"topic\":\"request:", id);
 }
 
 static void on_event(struct peer *person, struct str text)
