@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import { ROOT, World } from './world.mjs';
 
@@ -22,7 +23,7 @@ test('ten lines chat with the mock app, streaming', async () => {
     const [, code] = /readme\.test\.mjs\. -->\n```js\n(.*?)```/s.exec(text);
     assert.ok(code.trim().split('\n').filter(Boolean).length <= 10);
     const env = { ...process.env, OPENAI_BASE_URL: world.url, OPENAI_API_KEY: world.key };
-    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { cwd: import.meta.dirname, env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { cwd: fileURLToPath(new URL('.', import.meta.url)), env, stdio: ['ignore', 'pipe', 'inherit'] });
     const pieces = [];
     child.stdout.setEncoding('utf8').on('data', (piece) => pieces.push(piece));
     const status = await new Promise((done) => child.once('close', done));

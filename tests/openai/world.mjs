@@ -2,6 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { WebSocket } from 'ws';
@@ -9,7 +10,7 @@ import { WebSocket } from 'ws';
 import { Relay } from '../browser/relay.mjs';
 
 const PATIENCE_MS = 20000;
-export const ROOT = resolve(import.meta.dirname, '../..');
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const program = join(resolve(ROOT, process.env.SPACERELAY_BUILD ?? 'build'), 'spacerelay');
 
 /** One message at a time, each to the first who asks for its kind. */
