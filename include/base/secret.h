@@ -43,6 +43,11 @@ struct hash {
     uint8_t b[HASH_BYTES];
 };
 struct hash secret_hash(struct str s);
+/* For tables in memory (base/hash.h), with keys that each process draws in its first secret_start:
+ * the same bytes have another hash before it. SipHash-2-4; for 4, 8 to 20 bytes, which are numbers,
+ * ids, addresses and topics and come with every message, a sum of products with secret factors: who
+ * does not know them, and sees no hash, cannot choose keys that meet more often than by chance. */
+uint32_t keyed_hash(const void *p, size_t n);
 bool hash_eq(struct hash a, struct hash b); /* constant time */
 /* Constant time for equal lengths. */
 bool secret_eq(struct str a, struct str b);

@@ -17,9 +17,55 @@
 _Static_assert(PASSWORD_HASH_BYTES == crypto_pwhash_STRBYTES, "libsodium's encoded form");
 _Static_assert(HASH_BYTES == crypto_generichash_BYTES, "BLAKE2b-256");
 
+#define TABLE_WORDS 5 /* of 4 bytes: a topic's name has so many */
+
+/* The one thing here that is neither const nor hangs from anything: uthash hands its function the
+ * bytes of a key and nothing else. Set once, before there are threads. */
+static struct {
+    bool drawn;
+    uint8_t key[crypto_shorthash_KEYBYTES];
+    uint64_t factors[TABLE_WORDS], plus[TABLE_WORDS + 1];
+} tables = {.factors = {0x9e3779b97f4a7c15U, 0xff51afd7ed558ccdU, 0xc4ceb9fe1a85ec53U,
+                        0xd6e8feb86659fd93U, 0xa0761d6478bd642fU}};
+
 enum err secret_start(void)
 {
-    return sodium_init() < 0 ? ERR_INTERNAL : OK;
+    if (sodium_init() < 0)
+        return ERR_INTERNAL;
+    if (!tables.drawn) {
+        random_bytes(tables.key, sizeof tables.key);
+        random_bytes(tables.factors, sizeof tables.factors);
+        random_bytes(tables.plus, sizeof tables.plus);
+        tables.drawn = true;
+    }
+    return OK;
+}
+
+/* The upper half of a sum of products with random factors is strongly universal: any two keys meet
+ * with the chance of two dice (Lemire and Kaser, "Strongly universal string hashing is fast"). What
+ * follows is reversible, so it stays so, and keys in a row lose their pattern. */
+static uint32_t hash_words(const void *p, size_t count)
+{
+    const char *at = p;
+    uint64_t sum = tables.plus[count];
+    for (size_t i = 0; i < count; i++, at += 4) {
+        uint32_t word;
+        memcpy(&word, at, sizeof word);
+        sum += tables.factors[i] * word;
+    }
+    uint32_t hash = (uint32_t)(sum >> 32);
+    hash = (hash ^ hash >> 16) * 0x85ebca6bU;
+    hash = (hash ^ hash >> 13) * 0xc2b2ae35U;
+    return hash ^ hash >> 16;
+}
+
+uint32_t keyed_hash(const void *p, size_t n)
+{
+    uint64_t hash;
+    if (n % 4 == 0 && n <= TABLE_WORDS * 4 && n)
+        return hash_words(p, n / 4);
+    crypto_shorthash((uint8_t *)&hash, p, n, tables.key);
+    return (uint32_t)hash;
 }
 
 void random_bytes(void *p, size_t n)
