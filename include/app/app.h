@@ -49,7 +49,7 @@ uint64_t app_poll(struct app *a);
  * loop: hundreds of events come in a turn, and each would read it. */
 void app_hold_clock(struct app *a);
 /* Feeds one event (random and the clock are filled in here) and carries out its effects. */
-void app_event(struct app *a, struct event *e);
+void app_event(struct app *a, struct relay_event *e);
 bool app_identify(struct app *a, const struct hash *cookie, struct identity *who);
 /* The same by the hash of an API key's secret. */
 bool app_identify_key(struct app *a, const struct hash *secret, struct identity *who);

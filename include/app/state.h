@@ -37,7 +37,7 @@ struct app {
     void *sink_ctx;
     bool stepping;
     struct random_pool random;
-    struct event *queued; /* events that came while effects were carried out */
+    struct relay_event *queued; /* events that came while effects were carried out */
     size_t queued_count, queued_cap;
     struct job *job;    /* under way; NULL = none. Hub's thread */
     struct call *calls; /* by ticket; hub's thread */

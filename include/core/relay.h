@@ -46,7 +46,7 @@ struct token_claims {
     int64_t issued_ms, expires_ms; /* expires_ms 0 = never */
 };
 
-struct event {
+struct relay_event {
     enum event_kind kind;
     uint64_t conn; /* the hub's number of the socket, never 0, never used twice */
     /* app */
@@ -137,7 +137,7 @@ void relay_restore_request(struct relay *r, const struct request_record *q);
  * wall clock has been set back since. */
 void relay_restore_last_key(struct relay *r, int64_t key);
 
-void relay_step(struct relay *r, const struct event *e, struct now now, struct effects *out);
+void relay_step(struct relay *r, const struct relay_event *e, struct now now, struct effects *out);
 /* Carries out what is due. Returns the milliseconds until it wants to be called again (at most
  * 1000). */
 uint64_t relay_tick(struct relay *r, struct now now, struct effects *out);

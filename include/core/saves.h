@@ -78,7 +78,7 @@ struct save *save_start(struct relay *r, struct change *c,
 void save_surely(struct relay *r, enum change_kind kind, int64_t key, struct uuid id,
                  struct str usage);
 void sure_free_all(struct relay *r);
-void saves_answered(struct relay *r, const struct event *e);
+void saves_answered(struct relay *r, const struct relay_event *e);
 bool saves_overloaded(const struct relay *r);
 /* How many may be under way, when that is why; 0 = the oldest takes too long. */
 uint64_t saves_limit(const struct relay *r);
@@ -86,7 +86,7 @@ uint64_t saves_limit(const struct relay *r);
  * nobody's may fill that list. */
 struct load *load_start(struct relay *r, enum load_for purpose, uint64_t conn,
                         struct uuid request_id);
-void loads_answered(struct relay *r, const struct event *e);
+void loads_answered(struct relay *r, const struct relay_event *e);
 void loads_free_all(struct relay *r);
 
 #endif

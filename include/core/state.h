@@ -297,12 +297,12 @@ struct waiter *waiter_add(struct request *q, uint64_t conn, uint64_t ticket, str
 void keys_timer_fired(struct relay *r, struct timer *t);
 
 /* submit.c */
-void submit_message(struct relay *r, const struct event *e);
-void submit_command(struct relay *r, const struct event *e);
+void submit_message(struct relay *r, const struct relay_event *e);
+void submit_command(struct relay *r, const struct relay_event *e);
 
 /* cancel.c */
-void cancel_message(struct relay *r, const struct event *e);
-void cancel_command(struct relay *r, const struct event *e);
+void cancel_message(struct relay *r, const struct relay_event *e);
+void cancel_command(struct relay *r, const struct relay_event *e);
 void cancel_loaded(struct relay *r, const struct load *l, enum err err,
                    const struct request_record *rec);
 
@@ -348,7 +348,7 @@ void text_continue(struct relay *r, struct request *q);
 void text_timer_fired(struct relay *r, struct timer *t);
 
 /* apps.c */
-void app_message(struct relay *r, const struct event *e);
+void app_message(struct relay *r, const struct relay_event *e);
 void app_gone(struct relay *r, struct app_conn *a, bool at_once);
 struct app_conn *app_find(struct relay *r, uint64_t conn);
 struct app_conn *app_by_id(struct relay *r, struct uuid connection_id);
@@ -357,7 +357,7 @@ void app_drain(struct relay *r, struct app_conn *a);
 void apps_drain_all(struct relay *r);
 
 /* register.c */
-void app_register(struct relay *r, const struct event *e);
+void app_register(struct relay *r, const struct relay_event *e);
 
 /* match.c */
 void match_wanted(struct relay *r, struct space *s);
@@ -401,9 +401,9 @@ void show_delta(struct relay *r, struct request *q, struct str text);
 void show_final(struct relay *r, struct request *q);
 
 /* watch.c */
-void watch_message(struct relay *r, const struct event *e);
+void watch_message(struct relay *r, const struct relay_event *e);
 void watch_begin(struct request *q); /* it has one more watcher */
-void watch_ended(struct relay *r, const struct event *e);
+void watch_ended(struct relay *r, const struct relay_event *e);
 void watch_loaded(struct relay *r, const struct load *l, enum err err,
                   const struct request_record *rec);
 struct client_out *send_client_error(struct relay *r, uint64_t conn, struct str ref, enum err code,
@@ -446,7 +446,7 @@ void api_key_end(struct relay *r, struct api_key *k);
 void api_keys_end(struct relay *r, struct person *p); /* all of them, and saves that */
 
 /* commands.c and the files of one kind of command each */
-void command_run(struct relay *r, const struct event *e);
+void command_run(struct relay *r, const struct relay_event *e);
 struct reply *reply_send(struct relay *r, uint64_t ticket, enum err err, const char *message);
 void reply_too_many(struct relay *r, uint64_t ticket, const char *message, uint64_t limit,
                     uint64_t retry_after_ms);
@@ -455,7 +455,7 @@ struct audit_record *audit_new(struct relay *r, const struct command *c, const c
                                struct str subject, const char *detail);
 bool actor_is_admin(struct relay *r, const struct actor *a);
 void command_saved(struct relay *r, struct save *s, enum err err);
-typedef void command_fn(struct relay *r, const struct event *e);
+typedef void command_fn(struct relay *r, const struct relay_event *e);
 command_fn command_setup, command_user_add, command_user_password, command_user_rehash,
     command_user_disable, command_user_role, command_user_edit, command_user_language;
 command_fn command_space_add, command_space_edit, command_space_remove;

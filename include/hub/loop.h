@@ -1,5 +1,5 @@
-/* The event loop and what it calls back for: a time, a readable descriptor, a signal. Keeps
- * libevent's `struct event` out of every file that speaks of the core's. Private to the hub. Hub
+/* The event loop and what it calls back for: a time, a readable descriptor, a signal. Most of the
+ * hub sees libevent only through it and hub/timers.h, hub/stream.h. Private to the hub. Hub
  * thread only, but nothing here is shared. */
 #ifndef HUB_LOOP_H
 #define HUB_LOOP_H

@@ -56,7 +56,7 @@ struct hub {
 
 /* Feeds the core, and sees to it that the core's new deadlines are heard of. Nothing once the hub
  * leaves. */
-void hub_event(struct hub *h, struct event *e);
+void hub_event(struct hub *h, struct relay_event *e);
 /* The same for a command, see app_command. */
 void hub_command(struct hub *h, struct command *cmd, app_answered *answered, void *ctx);
 void hub_unwatch(struct hub *h, struct topic_id topic); /* EVENT_UNWATCH */

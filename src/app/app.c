@@ -79,7 +79,7 @@ void app_run_effects(struct app *a)
 
 /* While effects are carried out only events without borrowed pointers may come: what they borrow
  * would not last. */
-static void queue(struct app *a, const struct event *e)
+static void queue(struct app *a, const struct relay_event *e)
 {
     assert(e->kind == EVENT_UNWATCH || e->kind == EVENT_APP_GONE);
     if (a->queued_count == a->queued_cap) {
@@ -90,14 +90,14 @@ static void queue(struct app *a, const struct event *e)
 }
 
 /* Only these make ids. */
-static bool needs_random(const struct event *e)
+static bool needs_random(const struct relay_event *e)
 {
     return e->kind == EVENT_COMMAND ||
            (e->kind == EVENT_APP_MESSAGE && e->app_msg->kind == APP_MSG_REGISTER) ||
            (e->kind == EVENT_CLIENT_MESSAGE && e->client_msg->kind == CLIENT_MSG_SUBMIT);
 }
 
-static void step(struct app *a, struct event *e)
+static void step(struct app *a, struct relay_event *e)
 {
     if (needs_random(e))
         e->random = random_pool_u64(&a->random);
@@ -108,13 +108,13 @@ static void step(struct app *a, struct event *e)
 static void step_queued(struct app *a)
 {
     for (size_t i = 0; i < a->queued_count; i++) {
-        struct event e = a->queued[i];
+        struct relay_event e = a->queued[i];
         step(a, &e);
     }
     a->queued_count = 0;
 }
 
-void app_event(struct app *a, struct event *e)
+void app_event(struct app *a, struct relay_event *e)
 {
     if (a->stepping) {
         queue(a, e);
@@ -269,7 +269,8 @@ struct answers {
 
 static void answer_event(struct app *a, struct store_answer *answer)
 {
-    struct event e = {.kind = answer->is_load ? EVENT_LOADED : EVENT_SAVED, .err = answer->err};
+    struct relay_event e = {.kind = answer->is_load ? EVENT_LOADED : EVENT_SAVED,
+                            .err = answer->err};
     e.save_id = e.load_id = answer->id;
     e.more = answer->more;
     e.record = answer->record;

@@ -61,7 +61,7 @@ static void start(struct app *a, struct call *c)
     HASH_ADD(hh, a->calls, ticket, sizeof c->ticket, c);
     if (job_start(a, &c->cmd, c->ticket))
         return;
-    struct event e = {.kind = EVENT_COMMAND, .ticket = c->ticket, .command = &c->cmd};
+    struct relay_event e = {.kind = EVENT_COMMAND, .ticket = c->ticket, .command = &c->cmd};
     app_event(a, &e);
 }
 

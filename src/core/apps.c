@@ -102,7 +102,7 @@ static void name_attempt(struct relay *r, const struct app_conn *a, struct lease
         lease->attempt = q->rec.attempt;
 }
 
-void app_message(struct relay *r, const struct event *e)
+void app_message(struct relay *r, const struct relay_event *e)
 {
     static void (*const handlers[APP_MSG__MAX])(struct relay *, struct app_conn *,
                                                 const struct app_msg *) = {

@@ -31,7 +31,7 @@ static void cancel(struct relay *r, struct request *q, uint64_t conn, uint64_t t
         request_cancel(r, q);
 }
 
-void cancel_message(struct relay *r, const struct event *e)
+void cancel_message(struct relay *r, const struct relay_event *e)
 {
     const struct client_msg *m = e->client_msg;
     struct request *q = request_find(r, m->request_id);
@@ -54,7 +54,7 @@ void cancel_message(struct relay *r, const struct event *e)
         l->ref[0] = 0;
 }
 
-void cancel_command(struct relay *r, const struct event *e)
+void cancel_command(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     struct request *q = request_find(r, c->id);

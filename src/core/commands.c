@@ -102,7 +102,7 @@ bool actor_is_admin(struct relay *r, const struct actor *a)
     return !a->user_key /* the command line */ || person_is_admin(r, a->user_key);
 }
 
-void command_run(struct relay *r, const struct event *e)
+void command_run(struct relay *r, const struct relay_event *e)
 {
     enum command_kind kind = e->command->kind;
     assert(commands[kind].run);
@@ -123,7 +123,7 @@ static void fill_with_flight(const struct space *s, struct space_view *v)
         v->in_flight++;
 }
 
-void command_query_spaces(struct relay *r, const struct event *e)
+void command_query_spaces(struct relay *r, const struct relay_event *e)
 {
     struct reply *reply = reply_send(r, e->ticket, OK, NULL);
     reply->spaces = xcalloc(HASH_COUNT(r->spaces) + 1, sizeof *reply->spaces);
@@ -134,7 +134,7 @@ void command_query_spaces(struct relay *r, const struct event *e)
     }
 }
 
-void command_query_space(struct relay *r, const struct event *e)
+void command_query_space(struct relay *r, const struct relay_event *e)
 {
     struct space *s = space_by_id(r, e->command->id);
     bool there = s && !s->pending && !s->removed;
@@ -146,7 +146,7 @@ void command_query_space(struct relay *r, const struct event *e)
     space_fill_view(s, reply->spaces);
 }
 
-void command_query_apps(struct relay *r, const struct event *e)
+void command_query_apps(struct relay *r, const struct relay_event *e)
 {
     struct reply *reply = reply_send(r, e->ticket, OK, NULL);
     reply->apps = xcalloc(HASH_COUNT(r->apps) + 1, sizeof *reply->apps);
@@ -157,7 +157,7 @@ void command_query_apps(struct relay *r, const struct event *e)
     }
 }
 
-void command_query_stats(struct relay *r, const struct event *e)
+void command_query_stats(struct relay *r, const struct relay_event *e)
 {
     stats_fill(r, &reply_send(r, e->ticket, OK, NULL)->stats);
 }
@@ -175,7 +175,7 @@ static void copy_users(struct relay *r, struct reply *reply)
     }
 }
 
-void command_query_records(struct relay *r, const struct event *e)
+void command_query_records(struct relay *r, const struct relay_event *e)
 {
     struct reply *reply = reply_send(r, e->ticket, OK, NULL);
     copy_users(r, reply);

@@ -75,7 +75,7 @@ static void added(struct relay *r, struct save *save, enum err err)
         command_saved(r, save, err);
 }
 
-static void add(struct relay *r, const struct event *e, struct person *p)
+static void add(struct relay *r, const struct relay_event *e, struct person *p)
 {
     struct api_key_record rec = e->command->api_key;
     rec.id = relay_id(r);
@@ -94,7 +94,7 @@ static void add(struct relay *r, const struct event *e, struct person *p)
     save->object = rec.id;
 }
 
-void command_api_key_add(struct relay *r, const struct event *e)
+void command_api_key_add(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     struct person *p = person_by_name(r, str_of(c->user.name));
@@ -132,7 +132,7 @@ static void revoked(struct relay *r, struct save *save, enum err err)
     command_saved(r, save, err);
 }
 
-void command_api_key_revoke(struct relay *r, const struct event *e)
+void command_api_key_revoke(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     struct api_key *k = find(r, c);
@@ -161,7 +161,7 @@ static void copy_key(struct reply *reply, const struct api_key *k)
     memcpy(v->user, k->person->rec.name, sizeof v->user);
 }
 
-void command_query_api_keys(struct relay *r, const struct event *e)
+void command_query_api_keys(struct relay *r, const struct relay_event *e)
 {
     const char *name = e->command->user.name;
     struct person *p = person_by_name(r, str_of(name));

@@ -104,7 +104,7 @@ static bool note_try(struct relay *r, char kind, const char *name)
 
 /* Only a try that is let through is kept in mind: it costs its maker a hash. Refused ones would
  * fill the table for nothing, and then nobody could be counted. */
-void command_login_may(struct relay *r, const struct event *e)
+void command_login_may(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     uint64_t limit, wait = wait_of(r, c, &limit);
@@ -132,7 +132,7 @@ static void tried(struct relay *r, struct tries *t, bool failed)
     t->last_ms = r->now.mono_ms;
 }
 
-void command_login_failed(struct relay *r, const struct event *e)
+void command_login_failed(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     tried(r, tries_get(r, 'a', c->user.name, true), true);
@@ -144,7 +144,7 @@ void command_login_failed(struct relay *r, const struct event *e)
 }
 
 /* Whoever has no account costs a hash as well: their address is counted whatever comes of it. */
-void command_register_may(struct relay *r, const struct event *e)
+void command_register_may(struct relay *r, const struct relay_event *e)
 {
     uint64_t wait = PENDING_MS;
     if (HASH_COUNT(r->tries) >= TRIES_MAX)
@@ -179,7 +179,7 @@ static void opened(struct relay *r, struct save *s, enum err err)
         command_saved(r, s, err);
 }
 
-void command_session_open(struct relay *r, const struct event *e)
+void command_session_open(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     struct person *p = person_by_key(r, c->session.user_key);
@@ -216,7 +216,7 @@ static void closed(struct relay *r, struct save *s, enum err err)
     command_saved(r, s, err);
 }
 
-void command_session_close(struct relay *r, const struct event *e)
+void command_session_close(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     struct session *s;
@@ -239,7 +239,7 @@ void command_session_close(struct relay *r, const struct event *e)
     session_free(r, s);
 }
 
-void command_session_others(struct relay *r, const struct event *e)
+void command_session_others(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     struct person *p = person_by_key(r, c->actor.user_key);

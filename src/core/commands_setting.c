@@ -55,7 +55,7 @@ static struct change *change_of(struct relay *r, const struct command *cmd,
 }
 
 /* All of them in one transaction, each with its own row in the audit log. */
-static void set(struct relay *r, const struct event *e, const struct setting_record *list,
+static void set(struct relay *r, const struct relay_event *e, const struct setting_record *list,
                 size_t count)
 {
     struct change *first = NULL;
@@ -71,12 +71,12 @@ static void set(struct relay *r, const struct event *e, const struct setting_rec
     memcpy(s->row, list, count * sizeof *list);
 }
 
-void command_setting_set(struct relay *r, const struct event *e)
+void command_setting_set(struct relay *r, const struct relay_event *e)
 {
     set(r, e, &e->command->setting, 1);
 }
 
-void command_settings_set(struct relay *r, const struct event *e)
+void command_settings_set(struct relay *r, const struct relay_event *e)
 {
     assert(e->command->setting_count > 0);
     set(r, e, e->command->settings, e->command->setting_count);

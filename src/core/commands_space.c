@@ -7,7 +7,7 @@
 #define CLOSE_REFUSED 4500
 #define CLOSE_REVOKED 4501
 
-static bool valid(struct relay *r, const struct event *e, const struct space_record *rec)
+static bool valid(struct relay *r, const struct relay_event *e, const struct space_record *rec)
 {
     const char *why = NULL;
     if (!space_name_valid(str_of(rec->name)))
@@ -22,7 +22,7 @@ static bool valid(struct relay *r, const struct event *e, const struct space_rec
     return !why;
 }
 
-static bool name_taken(struct relay *r, const struct event *e, const char *name,
+static bool name_taken(struct relay *r, const struct relay_event *e, const char *name,
                        const struct space *but)
 {
     if (space_name_free(r, str_of(name), but))
@@ -33,7 +33,7 @@ static bool name_taken(struct relay *r, const struct event *e, const char *name,
     return true;
 }
 
-static struct save *put_space(struct relay *r, const struct event *e,
+static struct save *put_space(struct relay *r, const struct relay_event *e,
                               const struct space_record *rec, const char *action,
                               const char *detail,
                               void (*done)(struct relay *, struct save *, enum err))
@@ -64,7 +64,7 @@ static void added(struct relay *r, struct save *save, enum err err)
     command_saved(r, save, err);
 }
 
-void command_space_add(struct relay *r, const struct event *e)
+void command_space_add(struct relay *r, const struct relay_event *e)
 {
     struct space_record rec = e->command->space;
     if (!valid(r, e, &rec) || name_taken(r, e, rec.name, NULL))
@@ -79,7 +79,7 @@ void command_space_add(struct relay *r, const struct event *e)
 }
 
 /* To be changed; NULL when it was answered. */
-static struct space *named(struct relay *r, const struct event *e)
+static struct space *named(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     struct uuid id = uuid_is_nil(c->id) ? c->space.id : c->id;
@@ -170,7 +170,7 @@ static void merge_numbers(struct space_record *rec, const struct space_record *w
 }
 
 /* What is named goes into the record as it is now: edits from the same old state lose nothing. */
-void command_space_edit(struct relay *r, const struct event *e)
+void command_space_edit(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     struct space *s = named(r, e);
@@ -221,7 +221,7 @@ static void removed(struct relay *r, struct save *save, enum err err)
     space_release_if_over(r, s);
 }
 
-void command_space_remove(struct relay *r, const struct event *e)
+void command_space_remove(struct relay *r, const struct relay_event *e)
 {
     struct space *s = named(r, e);
     if (!s)
@@ -248,7 +248,7 @@ static void token_saved(struct relay *r, struct save *save, enum err err)
     command_saved(r, save, err);
 }
 
-void command_token_add(struct relay *r, const struct event *e)
+void command_token_add(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     struct space *s = space_by_key(r, c->token.space_key);
@@ -289,7 +289,7 @@ static void revoked(struct relay *r, struct save *save, enum err err)
         close_apps(r, s, key, CLOSE_REVOKED, STR("token has been revoked"));
 }
 
-void command_token_revoke(struct relay *r, const struct event *e)
+void command_token_revoke(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     struct uuid id = uuid_is_nil(c->id) ? c->token.id : c->id;
@@ -320,7 +320,7 @@ void command_token_revoke(struct relay *r, const struct event *e)
 
 /* ---- connected apps ---- */
 
-static struct app_conn *named_app(struct relay *r, const struct event *e, const char *action)
+static struct app_conn *named_app(struct relay *r, const struct relay_event *e, const char *action)
 {
     struct app_conn *a = app_by_id(r, e->command->id);
     if (!a) {
@@ -333,7 +333,7 @@ static struct app_conn *named_app(struct relay *r, const struct event *e, const 
     return a;
 }
 
-void command_app_drain(struct relay *r, const struct event *e)
+void command_app_drain(struct relay *r, const struct relay_event *e)
 {
     struct app_conn *a = named_app(r, e, "app.drain");
     if (!a)
@@ -341,7 +341,7 @@ void command_app_drain(struct relay *r, const struct event *e)
     app_drain(r, a);
 }
 
-void command_app_kick(struct relay *r, const struct event *e)
+void command_app_kick(struct relay *r, const struct relay_event *e)
 {
     struct app_conn *a = named_app(r, e, "app.kick");
     if (!a)

@@ -84,7 +84,7 @@ static void added(struct relay *r, struct save *s, enum err err)
     command_saved(r, s, err);
 }
 
-static void add(struct relay *r, const struct event *e, enum role role, const char *action)
+static void add(struct relay *r, const struct relay_event *e, enum role role, const char *action)
 {
     struct user_record rec = e->command->user;
     if (!user_name_valid(str_of(rec.name))) {
@@ -107,7 +107,7 @@ static void add(struct relay *r, const struct event *e, enum role role, const ch
              e->ticket, added);
 }
 
-void command_setup(struct relay *r, const struct event *e)
+void command_setup(struct relay *r, const struct relay_event *e)
 {
     for (const struct person *p = r->people; p; p = p->hh.next) {
         if (p->rec.role == ROLE_ADMIN &&
@@ -119,7 +119,7 @@ void command_setup(struct relay *r, const struct event *e)
     add(r, e, ROLE_ADMIN, "setup");
 }
 
-void command_user_add(struct relay *r, const struct event *e)
+void command_user_add(struct relay *r, const struct relay_event *e)
 {
     bool admin = actor_is_admin(r, &e->command->actor);
     if (!admin && strcmp(relay_setting(r, "registration_open", "0"), "1") != 0) {
@@ -131,7 +131,7 @@ void command_user_add(struct relay *r, const struct event *e)
 
 /* The person that the command names; NULL when it was answered. Rows are saved whole: a second
  * change must not be made from what was there before the first. */
-static struct person *named(struct relay *r, const struct event *e)
+static struct person *named(struct relay *r, const struct relay_event *e)
 {
     struct person *p = person_by_name(r, str_of(e->command->user.name));
     if (!p || p->pending)
@@ -144,7 +144,7 @@ static struct person *named(struct relay *r, const struct event *e)
 }
 
 /* As named, and only the actor's own account unless admin. */
-static struct person *own(struct relay *r, const struct event *e)
+static struct person *own(struct relay *r, const struct relay_event *e)
 {
     struct person *p = named(r, e);
     if (!p || p->key == e->command->actor.user_key || actor_is_admin(r, &e->command->actor))
@@ -153,7 +153,7 @@ static struct person *own(struct relay *r, const struct event *e)
     return NULL;
 }
 
-void command_user_rehash(struct relay *r, const struct event *e)
+void command_user_rehash(struct relay *r, const struct relay_event *e)
 {
     struct person *p = named(r, e);
     if (!p)
@@ -198,8 +198,9 @@ static uint32_t merge(struct user_record *rec, const struct user_record *wanted,
 }
 
 /* One that says all has no detail. */
-static struct audit_record *audit_of_edit(struct relay *r, const struct event *e, uint32_t changes,
-                                          const struct user_record *rec, const struct detail *d)
+static struct audit_record *audit_of_edit(struct relay *r, const struct relay_event *e,
+                                          uint32_t changes, const struct user_record *rec,
+                                          const struct detail *d)
 {
     const char *action = changes == USER_PASSWORD   ? "user.password"
                          : changes == USER_ROLE     ? "user.role"
@@ -219,7 +220,7 @@ static void password_saved(struct relay *r, struct save *s, enum err err)
 }
 
 /* All of it in one change, or nothing. p NULL: it was answered. */
-static void edit(struct relay *r, const struct event *e, struct person *p,
+static void edit(struct relay *r, const struct relay_event *e, struct person *p,
                  const struct user_record *wanted, uint32_t members)
 {
     struct detail d = {0};
@@ -243,28 +244,28 @@ static void edit(struct relay *r, const struct event *e, struct person *p,
     }
 }
 
-void command_user_password(struct relay *r, const struct event *e)
+void command_user_password(struct relay *r, const struct relay_event *e)
 {
     edit(r, e, own(r, e), &e->command->user, USER_PASSWORD);
 }
 
-void command_user_disable(struct relay *r, const struct event *e)
+void command_user_disable(struct relay *r, const struct relay_event *e)
 {
     const struct user_record wanted = {.disabled = e->command->flag};
     edit(r, e, named(r, e), &wanted, USER_DISABLED);
 }
 
-void command_user_role(struct relay *r, const struct event *e)
+void command_user_role(struct relay *r, const struct relay_event *e)
 {
     edit(r, e, named(r, e), &e->command->user, USER_ROLE);
 }
 
-void command_user_edit(struct relay *r, const struct event *e)
+void command_user_edit(struct relay *r, const struct relay_event *e)
 {
     edit(r, e, named(r, e), &e->command->user, e->command->members);
 }
 
-void command_user_language(struct relay *r, const struct event *e)
+void command_user_language(struct relay *r, const struct relay_event *e)
 {
     struct person *p = own(r, e);
     if (!p)

@@ -51,7 +51,7 @@ static struct save *save_audit(struct relay *r, const struct command *c, const c
     return s;
 }
 
-void command_request_look(struct relay *r, const struct event *e)
+void command_request_look(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     if (looked_lately(r, c->actor.user_key, c->id))

@@ -39,7 +39,7 @@ static void add_live(struct relay *r, struct request *q, struct reply *reply)
     reply->live_message = bytes_ref(q->message);
 }
 
-static void load(struct relay *r, const struct event *e)
+static void load(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     struct load *l = load_start(r, LOAD_FOR_QUERY, QUESTIONS_OF(c->actor.user_key), c->id);
@@ -51,7 +51,7 @@ static void load(struct relay *r, const struct event *e)
     l->actor = c->actor;
 }
 
-void command_query_request(struct relay *r, const struct event *e)
+void command_query_request(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     struct request *q = request_find(r, c->id);

@@ -20,8 +20,8 @@ static void refuse(struct relay *r, uint64_t conn, enum err code, struct str mes
 }
 
 /* The token's record when it may register for the space; else NULL and why. */
-static struct token *check_token(struct relay *r, const struct event *e, const struct space *s,
-                                 struct str *why)
+static struct token *check_token(struct relay *r, const struct relay_event *e,
+                                 const struct space *s, struct str *why)
 {
     *why = STR("token is not valid");
     if (e->token_state != TOKEN_SIGNED)
@@ -47,7 +47,7 @@ static struct token *check_token(struct relay *r, const struct event *e, const s
 }
 
 /* *t stays NULL for an app without a token, where the space lets such apps in. */
-static bool may_serve(struct relay *r, const struct event *e, const struct space *s,
+static bool may_serve(struct relay *r, const struct relay_event *e, const struct space *s,
                       struct token **t, struct str *why)
 {
     if (e->token_state != TOKEN_ABSENT)
@@ -83,7 +83,7 @@ static void replace_older(struct relay *r, struct space *s, int64_t token_key, s
     }
 }
 
-static struct app_conn *app_new(struct relay *r, const struct event *e, struct space *s,
+static struct app_conn *app_new(struct relay *r, const struct relay_event *e, struct space *s,
                                 int64_t token_key)
 {
     const struct app_register *reg = &e->app_msg->reg;
@@ -184,7 +184,7 @@ static void welcome(struct relay *r, struct app_conn *a, const struct resumed *r
     m->resumed_count = count;
 }
 
-void app_register(struct relay *r, const struct event *e)
+void app_register(struct relay *r, const struct relay_event *e)
 {
     const struct app_register *reg = &e->app_msg->reg;
     if (!reg->space_name.n) {

@@ -228,16 +228,16 @@ void relay_set_limits(struct relay *r, const struct limits *limits)
 
 /* ---- steps ---- */
 
-static void step_app_gone(struct relay *r, const struct event *e)
+static void step_app_gone(struct relay *r, const struct relay_event *e)
 {
     struct app_conn *a = app_find(r, e->conn);
     if (a)
         app_gone(r, a, e->clean && !r->shutting_down);
 }
 
-static void step_client_message(struct relay *r, const struct event *e)
+static void step_client_message(struct relay *r, const struct relay_event *e)
 {
-    static void (*const handlers[CLIENT_MSG__MAX])(struct relay *, const struct event *) = {
+    static void (*const handlers[CLIENT_MSG__MAX])(struct relay *, const struct relay_event *) = {
         [CLIENT_MSG_SUBSCRIBE] = watch_message,
         [CLIENT_MSG_SUBMIT] = submit_message,
         [CLIENT_MSG_CANCEL] = cancel_message,
@@ -268,7 +268,7 @@ static void turns_go_on(struct relay *r)
     }
 }
 
-static void step_listening(struct relay *r, const struct event *e)
+static void step_listening(struct relay *r, const struct relay_event *e)
 {
     (void)e;
     r->listening = true;
@@ -293,7 +293,7 @@ static void step_listening(struct relay *r, const struct event *e)
     retention_start(r);
 }
 
-static void step_shutdown(struct relay *r, const struct event *e)
+static void step_shutdown(struct relay *r, const struct relay_event *e)
 {
     (void)e;
     r->shutting_down = true;
@@ -308,9 +308,9 @@ static void begin(struct relay *r, struct now now, struct effects *out)
     r->out = out;
 }
 
-void relay_step(struct relay *r, const struct event *e, struct now now, struct effects *out)
+void relay_step(struct relay *r, const struct relay_event *e, struct now now, struct effects *out)
 {
-    static void (*const handlers[EVENT__MAX])(struct relay *, const struct event *) = {
+    static void (*const handlers[EVENT__MAX])(struct relay *, const struct relay_event *) = {
         [EVENT_APP_MESSAGE] = app_message,
         [EVENT_APP_GONE] = step_app_gone,
         [EVENT_CLIENT_MESSAGE] = step_client_message,

@@ -23,7 +23,7 @@ static void send_not_finished(struct relay *r, uint64_t ticket, const struct req
                     : "The request is not finished: cancel it first");
 }
 
-void command_request_remove(struct relay *r, const struct event *e)
+void command_request_remove(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     const struct request *q = request_find(r, c->id);

@@ -24,7 +24,7 @@ struct save *save_start(struct relay *r, struct change *c,
     return s;
 }
 
-void saves_answered(struct relay *r, const struct event *e)
+void saves_answered(struct relay *r, const struct relay_event *e)
 {
     struct save *s;
     HASH_FIND(hh, r->saves, &e->save_id, sizeof e->save_id, s);
@@ -149,7 +149,7 @@ struct load *load_start(struct relay *r, enum load_for purpose, uint64_t conn,
     return l;
 }
 
-void loads_answered(struct relay *r, const struct event *e)
+void loads_answered(struct relay *r, const struct relay_event *e)
 {
     static void (*const handlers[])(struct relay *, const struct load *, enum err,
                                     const struct request_record *) = {

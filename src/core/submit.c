@@ -375,7 +375,7 @@ static struct space *space_named(struct relay *r, struct str name)
     return s || uuid_parse(name, &id) ? s : space_by_id(r, id);
 }
 
-void submit_message(struct relay *r, const struct event *e)
+void submit_message(struct relay *r, const struct relay_event *e)
 {
     const struct client_msg *m = e->client_msg;
     const struct wish w = {.person = person_by_key(r, e->who->user_key),
@@ -391,7 +391,7 @@ void submit_message(struct relay *r, const struct event *e)
     submit(r, &w, NULL);
 }
 
-void submit_command(struct relay *r, const struct event *e)
+void submit_command(struct relay *r, const struct relay_event *e)
 {
     const struct command *c = e->command;
     const struct wish w = {.person = person_by_key(r, c->actor.user_key),

@@ -46,7 +46,7 @@ static struct client_out *subscribed(struct relay *r, uint64_t conn, struct topi
     return &x->client_out;
 }
 
-static void watch_space(struct relay *r, const struct event *e)
+static void watch_space(struct relay *r, const struct relay_event *e)
 {
     const struct client_msg *m = e->client_msg;
     struct space *s = space_by_id(r, m->topic.id);
@@ -61,7 +61,7 @@ static void watch_space(struct relay *r, const struct event *e)
     out->spaces_count = 1;
 }
 
-static void watch_spaces(struct relay *r, const struct event *e)
+static void watch_spaces(struct relay *r, const struct relay_event *e)
 {
     struct space_view *all = relay_arena(r, sizeof *all * (HASH_COUNT(r->spaces) + 1));
     size_t count = 0;
@@ -76,7 +76,7 @@ static void watch_spaces(struct relay *r, const struct event *e)
     out->spaces_count = count;
 }
 
-static void watch_admin(struct relay *r, const struct event *e)
+static void watch_admin(struct relay *r, const struct relay_event *e)
 {
     if (!identity_is_admin(r, e->who)) {
         not_found(r, e->conn, e->client_msg->topic_text);
@@ -108,7 +108,7 @@ void watch_begin(struct request *q)
         list_push_back(&q->space->watched, &q->watch_link);
 }
 
-static void watch_request(struct relay *r, const struct event *e)
+static void watch_request(struct relay *r, const struct relay_event *e)
 {
     const struct client_msg *m = e->client_msg;
     struct request *q = request_find(r, m->topic.id);
@@ -139,9 +139,9 @@ static void watch_request(struct relay *r, const struct event *e)
     show_positions_soon(r, q->space);
 }
 
-void watch_message(struct relay *r, const struct event *e)
+void watch_message(struct relay *r, const struct relay_event *e)
 {
-    static void (*const handlers[])(struct relay *, const struct event *) = {
+    static void (*const handlers[])(struct relay *, const struct relay_event *) = {
         [TOPIC_SPACE] = watch_space,
         [TOPIC_REQUEST] = watch_request,
         [TOPIC_SPACES] = watch_spaces,
@@ -154,7 +154,7 @@ void watch_message(struct relay *r, const struct event *e)
         not_found(r, e->conn, m->topic_text);
 }
 
-void watch_ended(struct relay *r, const struct event *e)
+void watch_ended(struct relay *r, const struct relay_event *e)
 {
     if (e->topic.kind == TOPIC_ADMIN && r->admin_watchers)
         r->admin_watchers--;

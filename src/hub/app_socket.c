@@ -58,7 +58,7 @@ static void send_error(struct app_socket *s, enum err e)
         conn_close(&s->conn, 1007, STR("not JSON"));
 }
 
-void app_token_read(struct hub *h, struct str token, struct event *e)
+void app_token_read(struct hub *h, struct str token, struct relay_event *e)
 {
     struct token_parts parts;
     e->token_state = TOKEN_ABSENT;
@@ -90,10 +90,10 @@ static void on_message(void *owner, struct websocket *w, enum ws_opcode opcode, 
         send_error(s, err);
         return;
     }
-    struct event e = {.kind = EVENT_APP_MESSAGE,
-                      .conn = s->conn.number,
-                      .app_msg = &m,
-                      .address = websocket_address(w)};
+    struct relay_event e = {.kind = EVENT_APP_MESSAGE,
+                            .conn = s->conn.number,
+                            .app_msg = &m,
+                            .address = websocket_address(w)};
     if (m.kind == APP_MSG_REGISTER) /* its own token goes before the handshake's */
         app_token_read(h, m.reg.token.n ? m.reg.token : str_of(s->bearer), &e);
     hub_event(h, &e);
@@ -105,7 +105,7 @@ static void on_closed(void *owner, bool clean, uint16_t code)
 {
     struct app_socket *s = owner;
     struct hub *h = s->conn.hub;
-    struct event e = {.kind = EVENT_APP_GONE, .conn = s->conn.number, .clean = clean};
+    struct relay_event e = {.kind = EVENT_APP_GONE, .conn = s->conn.number, .clean = clean};
     log_line(s->registered ? LOG_INFO : LOG_DEBUG, "hub", "app %" PRIu64 " has gone, code %u%s",
              s->conn.number, code, clean || s->conn.closing ? "" : ", not clean");
     conn_forget(&s->conn);

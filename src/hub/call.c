@@ -32,11 +32,11 @@ static void later(struct call *c)
 
 static void tell_core(struct call *c, const struct client_msg *m)
 {
-    struct event e = {.kind = EVENT_CLIENT_MESSAGE,
-                      .conn = c->conn.number,
-                      .who = &c->who,
-                      .address = c->address,
-                      .client_msg = m};
+    struct relay_event e = {.kind = EVENT_CLIENT_MESSAGE,
+                            .conn = c->conn.number,
+                            .who = &c->who,
+                            .address = c->address,
+                            .client_msg = m};
     struct hash hash;
     if (m->idempotency_key.n) {
         hash = secret_hash(m->payload);

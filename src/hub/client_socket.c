@@ -188,11 +188,11 @@ void client_socket_send(struct hub *h, uint64_t number, const struct client_out 
 
 static void tell_core(struct client_socket *s, const struct client_msg *m)
 {
-    struct event e = {.kind = EVENT_CLIENT_MESSAGE,
-                      .conn = s->conn.number,
-                      .who = &s->who,
-                      .address = websocket_address(s->conn.socket),
-                      .client_msg = m};
+    struct relay_event e = {.kind = EVENT_CLIENT_MESSAGE,
+                            .conn = s->conn.number,
+                            .who = &s->who,
+                            .address = websocket_address(s->conn.socket),
+                            .client_msg = m};
     struct hash hash;
     if (m->idempotency_key.n) {
         hash = secret_hash(m->payload);

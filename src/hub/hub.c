@@ -33,7 +33,7 @@ static void poll_soon(struct hub *h)
     trigger_soon(h->poll);
 }
 
-void hub_event(struct hub *h, struct event *e)
+void hub_event(struct hub *h, struct relay_event *e)
 {
     if (h->phase == HUB_LEAVES)
         return;
@@ -50,7 +50,7 @@ void hub_command(struct hub *h, struct command *cmd, app_answered *answered, voi
 
 void hub_unwatch(struct hub *h, struct topic_id topic)
 {
-    struct event e = {.kind = EVENT_UNWATCH, .topic = topic};
+    struct relay_event e = {.kind = EVENT_UNWATCH, .topic = topic};
     hub_event(h, &e);
 }
 
@@ -235,7 +235,7 @@ enum err hub_run(struct hub *h)
     signal(SIGPIPE, SIG_IGN);
     h->signals[0] = trigger_signal(h->base, SIGTERM, on_signal, h);
     h->signals[1] = trigger_signal(h->base, SIGINT, on_signal, h);
-    struct event e = {.kind = EVENT_LISTENING};
+    struct relay_event e = {.kind = EVENT_LISTENING};
     hub_event(h, &e);
     if (h->listening)
         h->listening(h->listening_ctx, (const char *const *)h->urls, h->url_count);

@@ -164,10 +164,10 @@ void spaces_app_close(struct conn *c, uint16_t code)
 
 static void tell_core(struct spaces_app *s, const struct app_msg *m)
 {
-    struct event e = {.kind = EVENT_APP_MESSAGE,
-                      .conn = s->conn.number,
-                      .app_msg = m,
-                      .address = sio_address(s->sio)};
+    struct relay_event e = {.kind = EVENT_APP_MESSAGE,
+                            .conn = s->conn.number,
+                            .app_msg = m,
+                            .address = sio_address(s->sio)};
     if (m->kind == APP_MSG_REGISTER)
         app_token_read(s->conn.hub, m->reg.token.n ? m->reg.token : str_of(s->token), &e);
     hub_event(s->conn.hub, &e);
@@ -338,7 +338,7 @@ static void on_closed(void *ctx, struct sio_socket *sio, bool clean)
 {
     struct spaces_apps *all = ctx;
     struct spaces_app *s = sio_owner(sio);
-    struct event e = {.kind = EVENT_APP_GONE, .conn = s->conn.number, .clean = clean};
+    struct relay_event e = {.kind = EVENT_APP_GONE, .conn = s->conn.number, .clean = clean};
     log_line(s->registered ? LOG_INFO : LOG_DEBUG, "hub", "app %" PRIu64 " has gone%s",
              s->conn.number, clean || s->conn.closing ? "" : ", not clean");
     conn_forget(&s->conn);

@@ -84,7 +84,7 @@ void stop_begin(struct hub *h)
     h->phase_ends_ms = clock_now().mono_ms + h->limits->shutdown_ms;
     h->work_runs = true; /* until the core says otherwise */
     edge_drain(h->edge);
-    struct event e = {.kind = EVENT_SHUTDOWN};
+    struct relay_event e = {.kind = EVENT_SHUTDOWN};
     hub_event(h, &e);
     conn_close_all(h, CONN_CLIENT, 1001, STR("the relay shuts down"));
     conn_close_all(h, CONN_CALL, 1001, STR("the relay shuts down"));

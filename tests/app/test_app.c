@@ -228,7 +228,7 @@ static void what_was_given_to_the_store_is_written_before_closing(void **state)
     for (int i = 0; i < 50; i++) {
         snprintf(name, sizeof name, "space %d", i);
         struct command c = add_space(name);
-        struct event e = {
+        struct relay_event e = {
             .kind = EVENT_COMMAND, .ticket = 999999, .command = &c}; /* nobody waits */
         app_event(b->app, &e);
     }
@@ -441,7 +441,7 @@ static void sink(void *ctx, const struct effect *e)
     assert_int_equal(s->depth, 0); /* never inside one another */
     s->depth++;
     if (e->kind == EFFECT_CLIENT_SEND) {
-        struct event gone = {.kind = EVENT_UNWATCH, .topic = e->client_out.topic};
+        struct relay_event gone = {.kind = EVENT_UNWATCH, .topic = e->client_out.topic};
         s->sends++;
         app_event(s->app, &gone);
     }
@@ -457,7 +457,7 @@ static void the_sink_may_feed_events_in_turn(void **state)
     struct identity who = {0};
     struct client_msg m = {
         .kind = CLIENT_MSG_SUBSCRIBE, .topic = {.kind = TOPIC_SPACES}, .topic_known = true};
-    struct event e = {.kind = EVENT_CLIENT_MESSAGE, .conn = 1, .who = &who, .client_msg = &m};
+    struct relay_event e = {.kind = EVENT_CLIENT_MESSAGE, .conn = 1, .who = &who, .client_msg = &m};
     app_event(b->app, &e);
     app_event(b->app, &e);
     assert_int_equal(seen.sends, 2);

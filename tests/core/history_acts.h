@@ -181,7 +181,7 @@ static inline void some_leave(struct rig *t, struct model *m)
     uint64_t conn = a->conn;
     bool clean = chance(m, 2);
     model_disconnected(t, conn, clean);
-    feed(t, &(struct event){.kind = EVENT_APP_GONE, .conn = conn, .clean = clean});
+    feed(t, &(struct relay_event){.kind = EVENT_APP_GONE, .conn = conn, .clean = clean});
 }
 
 static inline struct lease_ref any_lease(struct rig *t, struct model *m, const struct mock *a)
@@ -426,7 +426,7 @@ static inline void a_crash(struct rig *t, struct model *m)
 
 static inline void a_stop(struct rig *t, struct model *m)
 {
-    feed(t, &(struct event){.kind = EVENT_SHUTDOWN});
+    feed(t, &(struct relay_event){.kind = EVENT_SHUTDOWN});
     for (int i = 0; i < 5; i++) {
         some_final(t, m);
         some_answers(t, m);

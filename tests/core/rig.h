@@ -87,7 +87,7 @@ static inline void rig_collect(struct rig *t)
     assert_true(relay_consistent(t->relay));
 }
 
-static inline void rig_step(struct rig *t, struct event *e)
+static inline void rig_step(struct rig *t, struct relay_event *e)
 {
     t->random = t->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     e->random = t->random;
@@ -110,7 +110,7 @@ static inline enum err rig_write(struct rig *t, const struct change *c)
 
 static inline void rig_answer_load(struct rig *t, const struct ask *ask)
 {
-    struct event e = {.kind = EVENT_LOADED, .load_id = ask->load_id, .err = ERR_NOT_FOUND};
+    struct relay_event e = {.kind = EVENT_LOADED, .load_id = ask->load_id, .err = ERR_NOT_FOUND};
     struct disk_request *q = disk_request(&t->disk, ask->request);
     struct request_record rec;
     if (t->broken) {
@@ -136,7 +136,7 @@ static inline void answer(struct rig *t)
         rig_answer_load(t, &ask);
         return;
     }
-    struct event e = {.kind = EVENT_SAVED, .save_id = ask.change->save_id};
+    struct relay_event e = {.kind = EVENT_SAVED, .save_id = ask.change->save_id};
     e.err = rig_write(t, ask.change);
     e.more = ask.change->kind == CHANGE_RETENTION && t->disk.retention_steps &&
              --t->disk.retention_steps;
@@ -157,7 +157,7 @@ static inline void release(struct rig *t)
     answer_all(t);
 }
 
-static inline void feed(struct rig *t, struct event *e)
+static inline void feed(struct rig *t, struct relay_event *e)
 {
     rig_step(t, e);
     if (!t->hold)
@@ -249,7 +249,7 @@ static inline size_t add_token(struct rig *t, const char *space_name)
 
 static inline void rig_listen(struct rig *t)
 {
-    feed(t, &(struct event){.kind = EVENT_LISTENING});
+    feed(t, &(struct relay_event){.kind = EVENT_LISTENING});
 }
 
 /* With nobody and nothing in it. */

@@ -41,7 +41,7 @@ static inline void join_as(struct rig *t, struct join j)
     m.reg.own_queue = m.reg.may_lack_token = j.old;
     m.reg.resume = j.resume;
     m.reg.resume_count = j.resume_count;
-    struct event e = {
+    struct relay_event e = {
         .kind = EVENT_APP_MESSAGE, .conn = j.conn, .app_msg = &m, .address = "192.0.2.1"};
     e.token_state = j.no_token ? TOKEN_ABSENT : j.token_state ? j.token_state : TOKEN_SIGNED;
     e.claims.id = k->id;
@@ -55,17 +55,17 @@ static inline void join_as(struct rig *t, struct join j)
 
 static inline void leave_cleanly(struct rig *t, uint64_t conn)
 {
-    feed(t, &(struct event){.kind = EVENT_APP_GONE, .conn = conn, .clean = true});
+    feed(t, &(struct relay_event){.kind = EVENT_APP_GONE, .conn = conn, .clean = true});
 }
 
 static inline void vanish(struct rig *t, uint64_t conn)
 {
-    feed(t, &(struct event){.kind = EVENT_APP_GONE, .conn = conn});
+    feed(t, &(struct relay_event){.kind = EVENT_APP_GONE, .conn = conn});
 }
 
 static inline void app_says(struct rig *t, uint64_t conn, struct app_msg m)
 {
-    feed(t, &(struct event){.kind = EVENT_APP_MESSAGE, .conn = conn, .app_msg = &m});
+    feed(t, &(struct relay_event){.kind = EVENT_APP_MESSAGE, .conn = conn, .app_msg = &m});
 }
 
 static inline void result(struct rig *t, uint64_t conn, struct lease_ref l)
@@ -117,12 +117,12 @@ static inline void person_says(struct rig *t, const char *name, struct client_ms
     struct hash hash = rig_hash(m.payload);
     struct identity who = {
         .user_key = user_key(t, name), .role = user(t, name)->role, .scopes = SCOPES_ALL};
-    feed(t, &(struct event){.kind = EVENT_CLIENT_MESSAGE,
-                            .conn = socket_of(t, name),
-                            .who = &who,
-                            .address = "192.0.2.5",
-                            .payload_hash = m.idempotency_key.n ? &hash : NULL,
-                            .client_msg = &m});
+    feed(t, &(struct relay_event){.kind = EVENT_CLIENT_MESSAGE,
+                                  .conn = socket_of(t, name),
+                                  .who = &who,
+                                  .address = "192.0.2.5",
+                                  .payload_hash = m.idempotency_key.n ? &hash : NULL,
+                                  .client_msg = &m});
 }
 
 static inline void submit_to(struct rig *t, const char *name, const char *space_name,
@@ -178,7 +178,7 @@ static inline void subscribe(struct rig *t, const char *name, enum topic_kind ki
 
 static inline void unwatch(struct rig *t, enum topic_kind kind, struct uuid id)
 {
-    feed(t, &(struct event){.kind = EVENT_UNWATCH, .topic = {kind, id}});
+    feed(t, &(struct relay_event){.kind = EVENT_UNWATCH, .topic = {kind, id}});
 }
 
 /* ---- commands ---- */
@@ -195,7 +195,8 @@ static inline struct actor as(struct rig *t, const char *name)
 /* The answer is in t->reply once it has come. */
 static inline void command(struct rig *t, struct command c)
 {
-    feed(t, &(struct event){.kind = EVENT_COMMAND, .ticket = ++t->next_ticket, .command = &c});
+    feed(t,
+         &(struct relay_event){.kind = EVENT_COMMAND, .ticket = ++t->next_ticket, .command = &c});
 }
 
 /* The space "den" takes requests while no app is there: they wait for one to join. */

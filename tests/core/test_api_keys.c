@@ -219,7 +219,7 @@ static void another_s_request_is_hidden_from_an_admin_s_key_without_that_scope(v
                            .topic_known = true,
                            .topic = {TOPIC_REQUEST, request(t, 1)}};
     struct identity who = {.user_key = user_key(t, "root"), .scopes = SCOPE_READ | SCOPE_SUBMIT};
-    struct event e = {
+    struct relay_event e = {
         .kind = EVENT_CLIENT_MESSAGE, .conn = 55, .who = &who, .client_msg = &m, .address = ""};
     feed(t, &e);
     m.kind = CLIENT_MSG_CANCEL;

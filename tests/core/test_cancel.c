@@ -124,7 +124,7 @@ static void who_is_no_admin_any_more_may_not_cancel_for_others(void **state)
     struct identity was_admin = {
         .user_key = user_key(t, "cid"), .role = ROLE_ADMIN, .scopes = SCOPES_ALL};
     struct client_msg m = {.kind = CLIENT_MSG_CANCEL, .request_id = request(t, 1)};
-    feed(t, &(struct event){
+    feed(t, &(struct relay_event){
                 .kind = EVENT_CLIENT_MESSAGE, .conn = 103, .who = &was_admin, .client_msg = &m});
     expect(t, "person 103: error not_found: Request not found");
 }

@@ -217,8 +217,8 @@ static void nothing_is_lost_while_the_store_is_away(void **state)
 static void answers_nobody_waits_for_are_ignored(void **state)
 {
     struct rig *t = *state;
-    feed(t, &(struct event){.kind = EVENT_SAVED, .save_id = 12345});
-    feed(t, &(struct event){.kind = EVENT_LOADED, .load_id = 12345, .err = ERR_NOT_FOUND});
+    feed(t, &(struct relay_event){.kind = EVENT_SAVED, .save_id = 12345});
+    feed(t, &(struct relay_event){.kind = EVENT_LOADED, .load_id = 12345, .err = ERR_NOT_FOUND});
     vanish(t, 77);
     unwatch(t, TOPIC_REQUEST, rig_id(t));
     expect_nothing(t);

@@ -164,7 +164,7 @@ static void no_limit_stops_a_repeat(void **state)
     t->limits.queue_per_space = 1;
     t->limits.idempotency_keys_per_person = 1;
     set_limits(t);
-    feed(t, &(struct event){.kind = EVENT_SHUTDOWN});
+    feed(t, &(struct relay_event){.kind = EVENT_SHUTDOWN});
     forget(t);
     submit_key(t, "ann", "slow", "{}", "k");
     expect(t, "person 101: submitted r1 at 1");

@@ -182,7 +182,7 @@ static void a_drain_lets_apps_finish_and_keeps_the_rest_for_after(void **state)
     submit(t, "ann");
     submit(t, "ann");
     forget(t);
-    feed(t, &(struct event){.kind = EVENT_SHUTDOWN});
+    feed(t, &(struct relay_event){.kind = EVENT_SHUTDOWN});
     result(t, 1, lease(t, 1, 1));
     expect(t, "app 1: drain 1000", "app 1: ack r1/1 ok"); /* and nothing new */
     t->shown = SHOW_STORE;

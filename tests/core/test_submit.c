@@ -319,7 +319,7 @@ static void nothing_is_accepted_while_going_down(void **state)
     struct rig *t = *state;
     join(t, 1);
     forget(t);
-    feed(t, &(struct event){.kind = EVENT_SHUTDOWN});
+    feed(t, &(struct relay_event){.kind = EVENT_SHUTDOWN});
     expect(t, "app 1: drain 1000");
     submit(t, "ann");
     expect(t, "person 101: error shutting_down: The relay is going down; try again in a moment,"

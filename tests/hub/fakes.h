@@ -293,7 +293,7 @@ struct app {
     const char *store_trouble;
 };
 
-void hub_event(struct hub *h, struct event *e)
+void hub_event(struct hub *h, struct relay_event *e)
 {
     struct app *a = h->app;
     assert_true(a->count < EVENTS_MAX);
@@ -312,7 +312,7 @@ void hub_event(struct hub *h, struct event *e)
 
 void hub_unwatch(struct hub *h, struct topic_id topic)
 {
-    struct event e = {.kind = EVENT_UNWATCH, .topic = topic};
+    struct relay_event e = {.kind = EVENT_UNWATCH, .topic = topic};
     hub_event(h, &e);
 }
 
