@@ -128,6 +128,13 @@ test('settings: a limit out of range is refused and named, a good one is in forc
     await page.getByRole('button', { name: 'Save limits' }).click();
     await limit.waitFor();
     assert.equal(await limit.evaluate((input) => document.activeElement === input), true);
+    await limit.evaluate((input) => {
+        input.form.noValidate = true; // as a browser without our script
+    });
+    await page.getByRole('button', { name: 'Save limits' }).click();
+    await page.getByText('Nothing was saved').waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.name), 'queue_per_space');
+    await page.locator('#limits-filter').fill('queue_per_space');
     await limit.fill('5000');
     await page.getByRole('button', { name: 'Save limits' }).click();
     await page.getByText('The limits are saved.').waitFor();
