@@ -279,13 +279,21 @@ document.addEventListener('click', (event) => {
         loggingOut = true;
 });
 
+/* Browsers call it an error on the page's console when one is closed before it is open. */
+function close(old) {
+    if (old.readyState === WebSocket.CONNECTING)
+        old.onopen = () => old.close(1000);
+    else
+        old.close(1000);
+}
+
 /** Gives the connection up at once, without waiting for the other side's answer. */
 function drop() {
     if (!socket)
         return;
     const old = socket;
     closed({ code: 1006 });
-    old.close();
+    close(old);
 }
 
 addEventListener('online', () => connect());
@@ -297,7 +305,7 @@ document.addEventListener('visibilitychange', () => {
 addEventListener('pagehide', () => {
     stopped = true;
     if (socket)
-        socket.close(1000);
+        close(socket);
 });
 addEventListener('pageshow', (event) => {
     if (event.persisted) {
