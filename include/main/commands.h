@@ -21,6 +21,7 @@ int user_enable(const struct options *o);
 int space_add(const struct options *o);
 int space_list(const struct options *o);
 int space_show(const struct options *o);
+int space_edit(const struct options *o);
 int space_remove(const struct options *o);
 int token_issue(const struct options *o);
 int token_list(const struct options *o);

@@ -20,15 +20,19 @@ struct options {
     const char *data;
     const char *tls_cert, *tls_key, *limits, *assets, *socketio_origins;
     const char *space, *app, *description, *note;
+    const char *rename, *cover, *cover_type;
     const char *user, *name;
     const char *server, *ca, *status;
     struct texts listen, trusted_proxy;
     enum log_level log_level;
-    uint32_t max_apps, limit;
+    uint64_t given; /* OPTION_BITs of what the command line or the environment says */
+    uint32_t max_apps, limit, rate_limit_s;
+    uint32_t inputs;    /* INPUT_ bits */
     uint32_t scopes;    /* SCOPE_ bits */
     int64_t expires_ms; /* from now; 0 = never */
     int64_t retry_for_ms;
     bool admin, password_stdin, queue_offline, json, force;
+    bool legacy, no_legacy, no_queue_offline;
     bool key_stdin, insecure, no_stream;
 };
 
@@ -47,6 +51,14 @@ enum option_id {
     OPTION_DESCRIPTION,
     OPTION_MAX_APPS,
     OPTION_QUEUE_OFFLINE,
+    OPTION_NO_QUEUE_OFFLINE,
+    OPTION_INPUTS,
+    OPTION_COVER,
+    OPTION_COVER_TYPE,
+    OPTION_RATE_LIMIT,
+    OPTION_LEGACY,
+    OPTION_NO_LEGACY,
+    OPTION_RENAME,
     OPTION_SPACE,
     OPTION_APP,
     OPTION_EXPIRES,

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BIT(id)      OPTION_BIT(OPTION_##id)
+#define BIT(id) OPTION_BIT(OPTION_##id)
+#define SPACE                                                                                      \
+    (BIT(DESCRIPTION) | BIT(MAX_APPS) | BIT(QUEUE_OFFLINE) | BIT(INPUTS) | BIT(COVER) |            \
+     BIT(COVER_TYPE) | BIT(RATE_LIMIT) | BIT(LEGACY))
 #define PERSON       (BIT(SERVER) | BIT(CA) | BIT(INSECURE))
 #define WHY_BYTES    4096
 #define HELP_BYTES   65536
@@ -22,10 +25,12 @@ static const struct verb verbs[] = {
      BIT(DATA) | BIT(PASSWORD_STDIN), 0, user_passwd},
     {"user", "disable", "NAME", "Keep a user out; ends their log-ins.", BIT(DATA), 0, user_disable},
     {"user", "enable", "NAME", "Let a disabled user in again.", BIT(DATA), 0, user_enable},
-    {"space", "add", "NAME", "Add a space.",
-     BIT(DATA) | BIT(DESCRIPTION) | BIT(MAX_APPS) | BIT(QUEUE_OFFLINE) | BIT(JSON), 0, space_add},
+    {"space", "add", "NAME", "Add a space.", BIT(DATA) | SPACE | BIT(JSON), 0, space_add},
     {"space", "list", NULL, "List all spaces.", BIT(DATA) | BIT(JSON), 0, space_list},
     {"space", "show", "NAME", "Show a space.", BIT(DATA) | BIT(JSON), 0, space_show},
+    {"space", "edit", "NAME", "Change a space: what is not named stays as it is.",
+     BIT(DATA) | BIT(RENAME) | SPACE | BIT(NO_QUEUE_OFFLINE) | BIT(NO_LEGACY) | BIT(JSON), 0,
+     space_edit},
     {"space", "remove", "NAME", "Remove a space; cancels its unfinished requests.", BIT(DATA), 0,
      space_remove},
     {"token", "issue", NULL, "Issue a token that lets an app into a space, and print it.",

@@ -65,6 +65,42 @@ static const char *take_apps(void *at, const char *value)
     return NULL;
 }
 
+static const char *take_seconds(void *at, const char *value)
+{
+    uint64_t n;
+    if (str_to_u64(str_of(value), SPACE_RATE_MAX_S, &n))
+        return "must be a number of seconds from 0 to 86400";
+    *(uint32_t *)at = (uint32_t)n;
+    return NULL;
+}
+
+static const char *take_inputs(void *at, const char *value)
+{
+    static const char *const names[] = {"prompt", "audio", "video", "file"}; /* as their bits */
+    struct str rest = str_of(value), word;
+    uint32_t inputs = 0;
+    for (bool more = true; more;) {
+        unsigned i = 0;
+        more = str_split(rest, ',', &word, &rest);
+        while (i < 4 && !str_eq(str_trim(word), str_of(names[i])))
+            i++;
+        if (i == 4)
+            return "must be some of prompt, audio, video and file, with commas between them";
+        inputs |= 1u << i;
+    }
+    *(uint32_t *)at = inputs;
+    return NULL;
+}
+
+static const char *take_cover_type(void *at, const char *value)
+{
+    static const char *const types[] = {"image", "emoji", "color", "gradient"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(value, types[i]) == 0)
+            return take_text(at, value);
+    return "must be image, emoji, color or gradient";
+}
+
 static const char *take_limit(void *at, const char *value)
 {
     uint64_t n;
@@ -168,6 +204,38 @@ static const struct option {
     [OPTION_QUEUE_OFFLINE] = {{"queue-offline", NULL, "take requests while no app is connected"},
                               take_yes,
                               AT(queue_offline)},
+    [OPTION_NO_QUEUE_OFFLINE] = {{"no-queue-offline", NULL, "take none while no app is connected"},
+                                 take_yes,
+                                 AT(no_queue_offline)},
+    [OPTION_INPUTS] = {{"inputs", "LIST",
+                        "what people may send: some of prompt,audio,video,file; a new space takes "
+                        "prompt"},
+                       take_inputs,
+                       AT(inputs)},
+    [OPTION_COVER] = {{"cover", "TEXT",
+                       "its picture: an http(s) address or a path of this site, an emoji, a "
+                       "colour or a gradient; see --cover-type"},
+                      take_text,
+                      AT(cover)},
+    [OPTION_COVER_TYPE] = {{"cover-type", "TYPE",
+                            "what --cover is: image, emoji, color or gradient; a new space has "
+                            "image"},
+                           take_cover_type,
+                           AT(cover_type)},
+    [OPTION_RATE_LIMIT] = {{"rate-limit", "SECONDS",
+                            "between two requests of one person; 0, as a new space has it, is no "
+                            "limit"},
+                           take_seconds,
+                           AT(rate_limit_s)},
+    [OPTION_LEGACY] = {{"legacy", NULL,
+                        "let apps register without a token, for those of older sites: anybody who "
+                        "knows the space's name can then serve it"},
+                       take_yes,
+                       AT(legacy)},
+    [OPTION_NO_LEGACY] = {{"no-legacy", NULL, "let in no app without a token"},
+                          take_yes,
+                          AT(no_legacy)},
+    [OPTION_RENAME] = {{"rename", "NAME", "the space's new name"}, take_text, AT(rename)},
     [OPTION_SPACE] = {{"space", "NAME", "the space"}, take_text, AT(space)},
     [OPTION_APP] = {{"app", "ID",
                      "one app, by the id that `app list` shows; default all of the space"},
@@ -402,6 +470,7 @@ enum parsed options_parse(const struct verb *v, char *const *args, struct option
     enum parsed result = take_arguments(&p, args);
     if (result == PARSED && (!take_environment(&p) || !check_complete(&p)))
         result = PARSED_WRONG;
+    out->given = p.given;
     if (result == PARSED && takes(&p, OPTION_LISTEN) && !out->listen.count)
         texts_add(&out->listen, STR("127.0.0.1:5001"));
     return result;

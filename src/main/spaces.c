@@ -2,12 +2,14 @@
 
 #include "codec/json.h"
 #include "codec/records.h"
+#include "web/cover.h"
 
 #include <stdio.h>
+#include <string.h>
 
-static bool name_is_good(const struct options *o)
+static bool name_is_good(const char *name)
 {
-    bool good = space_name_valid(str_of(o->arg));
+    bool good = space_name_valid(str_of(name));
     if (!good)
         complain("a space's name has 1 to 64 characters, no control character or /, and no blanks "
                  "at its ends");
@@ -27,17 +29,35 @@ static void print_state(struct text_table *t, const struct space_view *state)
     table_add(t, (const char *[]){"waiting", waiting});
 }
 
+static void name_inputs(uint32_t inputs, char *out, size_t size)
+{
+    static const char *const names[] = {"prompt", "audio", "video", "file"}; /* as their bits */
+    size_t n = 0;
+    for (unsigned i = 0; i < 4; i++)
+        if (inputs & 1u << i)
+            n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", names[i]);
+}
+
 static void print_details(const struct space_record *s, const struct space_view *state)
 {
-    char id[UUID_TEXT_BYTES], created[SHORT_TIME_BYTES], apps[16];
+    char id[UUID_TEXT_BYTES], created[SHORT_TIME_BYTES], apps[16], rate[16];
+    char cover[COVER_BYTES + 20] = "", inputs[40] = "";
     struct text_table t = {.columns = 2};
     uuid_format(s->id, id);
     (void)snprintf(apps, sizeof apps, "%u", s->max_apps);
+    (void)snprintf(rate, sizeof rate, "%u", s->rate_limit_s);
+    if (s->cover[0])
+        (void)snprintf(cover, sizeof cover, "%s %s", s->cover_type, s->cover);
+    name_inputs(s->inputs, inputs, sizeof inputs);
     table_add(&t, (const char *[]){"name", s->name});
     table_add(&t, (const char *[]){"id", id});
     table_add(&t, (const char *[]){"description", s->description});
+    table_add(&t, (const char *[]){"cover", cover});
+    table_add(&t, (const char *[]){"takes", inputs});
     table_add(&t, (const char *[]){"apps at most", apps});
+    table_add(&t, (const char *[]){"seconds between two requests", rate});
     table_add(&t, (const char *[]){"queue offline", s->queue_offline ? "yes" : "no"});
+    table_add(&t, (const char *[]){"apps without a token", s->legacy_registration ? "yes" : "no"});
     table_add(&t, (const char *[]){"created", short_time(s->created_ms, created)});
     print_state(&t, state);
     table_print(&t);
@@ -66,15 +86,15 @@ static int show_space(struct client *c, const struct options *o, const struct sp
     return status;
 }
 
-/* One that was just added is shown without its state: it has none yet. */
-static int show(struct client *c, const struct options *o, bool added)
+/* One that was just written is shown as it is stored, without its state. */
+static int show(struct client *c, const struct options *o, const char *name, bool written)
 {
     struct reply records = {0};
     int status = ask_records(c, &records);
-    const struct space_record *s = status ? NULL : find_space(&records, o->arg);
+    const struct space_record *s = status ? NULL : find_space(&records, name);
     if (!s)
         status = STATUS_FAILED;
-    else if (added)
+    else if (written)
         print_json(record_space_json(s));
     else
         status = show_space(c, o, s);
@@ -82,30 +102,119 @@ static int show(struct client *c, const struct options *o, bool added)
     return status;
 }
 
+/* ---- what the options say ---- */
+
+static bool given(const struct options *o, enum option_id id)
+{
+    return o->given & OPTION_BIT(id);
+}
+
+static void apply_switches(const struct options *o, struct space_record *s)
+{
+    if (o->queue_offline || o->no_queue_offline)
+        s->queue_offline = o->queue_offline;
+    if (o->legacy || o->no_legacy)
+        s->legacy_registration = o->legacy;
+    if (given(o, OPTION_INPUTS))
+        s->inputs = o->inputs;
+    if (given(o, OPTION_MAX_APPS))
+        s->max_apps = o->max_apps;
+    if (given(o, OPTION_RATE_LIMIT))
+        s->rate_limit_s = o->rate_limit_s;
+}
+
+static bool apply_cover(const struct options *o, struct space_record *s)
+{
+    const char *cover = o->cover ? o->cover : s->cover;
+    const char *type = o->cover_type ? o->cover_type : s->cover_type;
+    if (strlen(cover) >= sizeof s->cover || !cover_valid(str_of(type), str_of(cover))) {
+        complain("%s is no cover of the type %s", cover, type);
+        return false;
+    }
+    if (o->cover)
+        (void)str_copy(s->cover, sizeof s->cover, str_of(cover));
+    if (o->cover_type)
+        (void)str_copy(s->cover_type, sizeof s->cover_type, str_of(type));
+    return true;
+}
+
+/* False after complaining. */
+static bool apply(const struct options *o, const char *name, struct space_record *s)
+{
+    (void)str_copy(s->name, sizeof s->name, str_of(name));
+    if (o->description &&
+        !str_copy(s->description, sizeof s->description, str_of(o->description))) {
+        complain("a description has at most %d bytes", DESCRIPTION_BYTES - 1);
+        return false;
+    }
+    apply_switches(o, s);
+    return (!o->cover && !o->cover_type) || apply_cover(o, s);
+}
+
+/* ---- the commands ---- */
+
 int space_add(const struct options *o)
 {
     struct command cmd = {.kind = CMD_SPACE_ADD,
-                          .space = {.inputs = INPUT_PROMPT,
-                                    .max_apps = o->max_apps,
-                                    .queue_offline = o->queue_offline,
-                                    .cover_type = "image"}};
+                          .space = {.inputs = INPUT_PROMPT, .max_apps = 1, .cover_type = "image"}};
     struct reply reply = {0};
-    if (!name_is_good(o))
+    if (!name_is_good(o->arg) || !apply(o, o->arg, &cmd.space))
         return STATUS_USAGE;
-    (void)str_copy(cmd.space.name, sizeof cmd.space.name, str_of(o->arg));
-    if (!str_copy(cmd.space.description, sizeof cmd.space.description, str_of(o->description))) {
-        complain("a description has at most %d bytes", DESCRIPTION_BYTES - 1);
-        return STATUS_USAGE;
-    }
     struct client *c = open_data(o, true);
     if (!c)
         return STATUS_FAILED;
     int status = ask(c, &cmd, &reply);
     reply_release(&reply);
     if (!status && o->json)
-        status = show(c, o, true);
+        status = show(c, o, o->arg, true);
     else if (!status)
         say("added the space \"%s\"", o->arg);
+    client_close(c);
+    return status;
+}
+
+/* NULL, or what is wrong. */
+static const char *wrong_edit(const struct options *o)
+{
+    if (o->queue_offline && o->no_queue_offline)
+        return "--queue-offline and --no-queue-offline cannot both be";
+    if (o->legacy && o->no_legacy)
+        return "--legacy and --no-legacy cannot both be";
+    if (!(o->given & ~(OPTION_BIT(OPTION_DATA) | OPTION_BIT(OPTION_JSON))))
+        return "nothing is to be changed; see spacerelay space edit --help";
+    return NULL;
+}
+
+/* c has the space; says what came of it. */
+static int edit(struct client *c, const struct options *o, const struct space_record *old)
+{
+    struct command cmd = {.kind = CMD_SPACE_EDIT, .members = SPACE_ALL, .space = *old};
+    struct reply reply = {0};
+    const char *name = o->rename ? o->rename : o->arg;
+    if (!apply(o, name, &cmd.space))
+        return STATUS_USAGE;
+    int status = ask(c, &cmd, &reply);
+    reply_release(&reply);
+    if (!status && o->json)
+        return show(c, o, name, true);
+    if (!status)
+        say("changed the space \"%s\"", name);
+    return status;
+}
+
+int space_edit(const struct options *o)
+{
+    struct reply records = {0};
+    const char *wrong = wrong_edit(o);
+    if (wrong)
+        complain("%s", wrong);
+    if (wrong || (o->rename && !name_is_good(o->rename)))
+        return STATUS_USAGE;
+    struct client *c = open_data(o, false);
+    int status = c ? ask_records(c, &records) : STATUS_FAILED;
+    const struct space_record *s = status ? NULL : find_space(&records, o->arg);
+    status = s ? edit(c, o, s) : STATUS_FAILED;
+    reply_release(&records);
     client_close(c);
     return status;
 }
@@ -113,7 +222,7 @@ int space_add(const struct options *o)
 int space_show(const struct options *o)
 {
     struct client *c = open_data(o, false);
-    int status = c ? show(c, o, false) : STATUS_FAILED;
+    int status = c ? show(c, o, o->arg, false) : STATUS_FAILED;
     client_close(c);
     return status;
 }

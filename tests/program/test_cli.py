@@ -14,7 +14,7 @@ from program_fixture import BINARY, PASSWORD, PATIENCE, add_user, clean_environm
 
 VERBS = [
     "serve", "user add", "user list", "user passwd", "user disable", "user enable", "space add", "space list",
-    "space show", "space remove", "token issue", "token list", "token revoke",
+    "space show", "space edit", "space remove", "token issue", "token list", "token revoke",
     "key add", "key list", "key revoke",
     "app list", "app drain", "app kick",
     "backup", "restore", "login", "logout", "spaces", "run", "requests", "show", "cancel", "doctor",
@@ -82,6 +82,15 @@ def test_version_goes_to_stdout(words):
     ("space add x --max-apps 0", "--max-apps must be a number from 1 to 1000"),
     ("space add x --max-apps 1001", "--max-apps must be a number from 1 to 1000"),
     ("space add x --max-apps two", "--max-apps must be a number from 1 to 1000"),
+    ("space add x --inputs prompt,smell", "--inputs must be some of prompt, audio, video and file"),
+    ("space add x --cover-type painting", "--cover-type must be image, emoji, color or gradient"),
+    ("space add x --cover-type color --cover #12", "is no cover of the type color"),
+    ("space add x --cover javascript:alert(1)", "is no cover of the type image"),
+    ("space add x --rate-limit 86401", "--rate-limit must be a number of seconds from 0 to 86400"),
+    ("space edit x", "nothing is to be changed"),
+    ("space edit x --legacy --no-legacy", "--legacy and --no-legacy"),
+    ("space edit x --queue-offline --no-queue-offline", "--queue-offline and --no-queue-offline"),
+    ("space edit x --rename a/b", "1 to 64 characters"),
     ("token issue", "--space NAME is missing"),
     ("token issue --space x --expires soon", "--expires must be a time such as 90d"),
     ("token issue --space x --expires 0d", "--expires must be a time such as 90d"),
@@ -329,6 +338,39 @@ def test_spaces_are_added_shown_and_removed(place):
     assert [s["name"] for s in command("space", "list", "--json", data=place).json()] == ["caf\u00e9 \U0001f680"]
 
 
+def test_a_space_is_added_with_all_that_a_form_has(place):
+    command("space", "add", "demo", "--cover", "\U0001f40b", "--cover-type", "emoji", "--inputs", "audio, prompt",
+            "--legacy", "--rate-limit", "5", data=place)
+    shown = command("space", "show", "demo", "--json", data=place).json()
+    assert (shown["cover"], shown["cover_type"], shown["inputs"], shown["legacy_registration"], shown["rate_limit_s"]) == (
+        "\U0001f40b", "emoji", ["prompt", "audio"], True, 5)
+    words = command("space", "show", "demo", data=place).out
+    assert re.search("takes +prompt, audio", words) and re.search("apps without a token +yes", words)
+    assert re.search("seconds between two requests +5", words) and re.search("cover +emoji \U0001f40b", words)
+
+
+def test_an_edit_changes_what_it_names_and_nothing_else(place):
+    made = command("space", "add", "demo", "--description", "d", "--legacy", "--queue-offline", "--max-apps", "3",
+                   "--cover", "#123456", "--cover-type", "color", "--inputs", "file", "--json", data=place).json()
+
+    def edit(*options, name="demo"):
+        done = command("space", "edit", name, *options, data=place)
+        assert done.out == "" and done.err.startswith("changed the space")
+        listed = command("space", "list", "--json", data=place).json()
+        return {k: v for k, v in listed[0].items() if v != made[k]}
+
+    assert edit("--no-legacy") == {"legacy_registration": False}
+    assert edit("--legacy", "--max-apps", "4") == {"max_apps": 4}
+    assert edit("--max-apps", "3", "--cover", "#fff") == {"cover": "#fff"}
+    assert edit("--cover", "/static/icon.svg", "--cover-type", "image", "--description", "e", "--no-queue-offline") == {
+        "cover": "/static/icon.svg", "cover_type": "image", "description": "e", "queue_offline": False}
+    shown = command("space", "edit", "demo", "--rename", "other", "--rate-limit", "9", "--json", data=place).json()
+    assert (shown["name"], shown["rate_limit_s"], shown["space_id"]) == ("other", 9, made["space_id"])
+    assert edit("--rename", "demo", name="other")["rate_limit_s"] == 9
+    done = command("space", "edit", "demo", "--cover", "no colour", "--cover-type", "color", data=place, status=2)
+    assert "is no cover of the type color" in done.err
+
+
 def test_a_space_has_a_name_of_its_own(place):
     command("space", "add", "demo", data=place)
     done = command("space", "add", "demo", data=place, status=1)
@@ -340,8 +382,8 @@ def test_a_space_has_a_name_of_its_own(place):
 
 def test_a_space_that_is_not_there(place):
     command("space", "add", "demo", data=place)
-    for action in ("show", "remove"):
-        done = command("space", action, "nosuch", data=place, status=1)
+    for action in (["show", "nosuch"], ["remove", "nosuch"], ["edit", "nosuch", "--legacy"]):
+        done = command("space", *action, data=place, status=1)
         assert done.out == "" and done.err == 'spacerelay: there is no space "nosuch"\n'
 
 
