@@ -92,6 +92,14 @@ export class RequestCard {
         this.#changed('state');
     }
 
+    /** Whether no app is connected: what runs then only waits for its app to come back. */
+    setAlone(alone) {
+        if (alone === Boolean(this.alone))
+            return;
+        this.alone = alone;
+        this.#changed('state');
+    }
+
     remove() {
         this.unwatch?.();
         clearInterval(this.ticker);
@@ -190,6 +198,8 @@ export class RequestCard {
                 parts.push(t('card.started', { time: elapsed(Date.now() - Date.parse(d.started_at)) }));
             if (d.attempt > 1)
                 parts.push(t('card.attempt', { n: d.attempt }));
+            if (this.alone)
+                parts.push(t('reasons.app_disconnected'));
         } else if (this.final && d.finished_at && d.created_at) {
             parts.push(t('card.took', { time: duration(Date.parse(d.finished_at) - Date.parse(d.created_at)) }));
         }
@@ -201,7 +211,7 @@ export class RequestCard {
     #progress(d) {
         const running = d.status === 'processing';
         const known = running && typeof d.percent === 'number';
-        this.bar.hidden = !running || waitsInside(d);
+        this.bar.hidden = !running || waitsInside(d) || this.alone === true;
         this.bar.classList.toggle('unknown', running && !known);
         if (known) {
             this.bar.setAttribute('aria-valuenow', Math.round(d.percent));

@@ -48,6 +48,8 @@ function showState(s) {
         showReason(s.draining ? t('space.draining') : '', false);
     if (how)
         how.hidden = s.connected;
+    for (const card of cards)
+        card.setAlone(!s.connected);
 }
 
 function showReason(text, bad) {
@@ -153,6 +155,7 @@ button.addEventListener('click', (event) => {
 function addCard(initial) {
     const card = new RequestCard(initial, { again, dismiss });
     card.node.relayCard = card;
+    card.setAlone(state !== null && !state.connected);
     cards.add(card);
     live.prepend(card.node);
     return card;

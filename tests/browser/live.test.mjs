@@ -224,6 +224,22 @@ test('a result as apps of any kind give it: all its fields can be read, and numb
     await app.close();
 });
 
+test('a running request says that its app has gone, until it is back', async () => {
+    await world.admin.createSpace('leaving');
+    const token = await world.admin.issueToken();
+    const first = await world.relay.app('leaving', token, ['--delay', '60-60']);
+    const tab = await world.admin.tab('/spaces/leaving');
+    await pill(tab, CONNECTED);
+    const mine = await submit(tab, 'left alone');
+    await status(mine, 'Processing');
+    await first.stop('SIGKILL');
+    await mine.locator('.where', { hasText: 'no app is connected' }).waitFor();
+    assert.equal(await mine.locator('.bar').isVisible(), false);
+    await world.relay.app('leaving', token, ['--delay', '1-1']);
+    await status(mine, 'Completed');
+    await tab.close();
+});
+
 test('drain lets an app finish, disconnect sends it away', async () => {
     const { page: admin } = world.admin;
     await admin.goto(`/admin/space/edit/${world.spaceId}`);
