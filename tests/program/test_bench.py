@@ -169,3 +169,7 @@ def test_wrong_options_are_refused(words):
 
 def test_a_server_that_does_not_start_is_said():
     assert "user" in bench("--server", "/bin/false", status=1).stderr
+
+
+def test_a_server_that_is_not_there_is_named():
+    assert "cannot run no/such/relay: No such file" in bench("--server", "no/such/relay", status=1).stderr

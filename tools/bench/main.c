@@ -5,11 +5,13 @@
 #include "base/alloc.h"
 #include "client/options.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define MOST_A_PERSON 64 /* outstanding requests; the relay's own limit is 100 */
 #define LIMITS_BYTES  4096
@@ -109,6 +111,10 @@ static bool start_server(struct bench *b)
     snprintf(limits, sizeof limits, "%s%s\n",
              set->idle || set->fan_out || set->watchers ? "sockets_per_person = 10000\n" : "",
              set->limits);
+    if (access(set->server, X_OK)) {
+        fprintf(stderr, "relay-bench: cannot run %s: %s\n", set->server, strerror(errno));
+        return false;
+    }
     struct server_needs needs = {.people = set->people, .apps = set->apps, .limits = limits};
     if (server_start(&b->server, b->set.server, &needs)) {
         fprintf(stderr, "relay-bench: %s\n", b->server.why);
