@@ -6,6 +6,7 @@
 #include "model/command.h"
 
 struct relay;
+struct save;
 
 /* Who looked at what lately, so that one look is one row: a ring. */
 #define LOOKS_MAX 64
@@ -18,10 +19,13 @@ struct looks {
     size_t next;
 };
 
-/* Somebody asks for a request, or subscribes to it: a row "request.view" unless it is theirs. */
+/* Somebody asks for a request: a row "request.view" unless it is theirs. */
 void look_noted(struct relay *r, const struct actor *actor, const struct request_record *rec);
-void look_by_socket(struct relay *r, const struct identity *who, const char *address,
-                    const struct request_record *rec);
+/* Somebody wants to watch it. NULL: they may see it at once. Else that row is being saved first;
+ * the caller gives the save its done, which calls look_written. */
+struct save *look_first(struct relay *r, const struct identity *who, const char *address,
+                        const struct request_record *rec);
+void look_written(struct relay *r, const struct save *s, enum err err);
 /* Somebody cancels a request: a row "request.cancel" unless it is theirs, or has ended. */
 void cancel_noted(struct relay *r, const struct actor *actor, const struct request_record *rec);
 void cancel_noted_by_socket(struct relay *r, const struct identity *who, const char *address,

@@ -63,6 +63,7 @@ struct load {
     char topic_text[UUID_TEXT_BYTES + 16];
     char ref[REF_BYTES];
     char address[ADDRESS_BYTES]; /* of the socket that subscribes */
+    bool noted;                  /* that an admin looks is written down */
     UT_hash_handle hh;
 };
 

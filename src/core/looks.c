@@ -30,10 +30,15 @@ static void remember(struct relay *r, int64_t user_key, struct uuid request_id)
     *l = (struct look){user_key, request_id, r->now.mono_ms};
 }
 
-static void look_saved(struct relay *r, struct save *s, enum err err)
+void look_written(struct relay *r, const struct save *s, enum err err)
 {
     if (!err)
         remember(r, (int64_t)s->offset, s->object);
+}
+
+static void look_saved(struct relay *r, struct save *s, enum err err)
+{
+    look_written(r, s, err);
     command_saved(r, s, err);
 }
 
@@ -75,14 +80,14 @@ void look_noted(struct relay *r, const struct actor *actor, const struct request
         (void)save_audit(r, &c, "request.view", rec->id, rec->username, look_saved);
 }
 
-void look_by_socket(struct relay *r, const struct identity *who, const char *address,
-                    const struct request_record *rec)
+struct save *look_first(struct relay *r, const struct identity *who, const char *address,
+                        const struct request_record *rec)
 {
     struct command c;
-    if (rec->user_key == who->user_key)
-        return;
+    if (rec->user_key == who->user_key || looked_lately(r, who->user_key, rec->id))
+        return NULL;
     as_command(&c, who, address);
-    look_noted(r, &c.actor, rec);
+    return save_audit(r, &c, "request.view", rec->id, rec->username, look_saved);
 }
 
 static bool cancels_anothers(int64_t user_key, const struct request_record *rec)

@@ -108,35 +108,114 @@ void watch_begin(struct request *q)
         list_push_back(&q->space->watched, &q->watch_link);
 }
 
-static void watch_request(struct relay *r, const struct relay_event *e)
+/* ---- a request ---- */
+
+/* Somebody who wants to watch one. */
+struct wish {
+    uint64_t conn;
+    struct identity who;
+    char address[ADDRESS_BYTES], topic_text[UUID_TEXT_BYTES + 16];
+};
+
+static void fill_wish(struct wish *w, uint64_t conn, const struct identity *who,
+                      const char *address, struct str topic_text)
+{
+    w->conn = conn;
+    w->who = *who;
+    snprintf(w->address, sizeof w->address, "%s", address ? address : "");
+    if (!str_copy(w->topic_text, sizeof w->topic_text, topic_text))
+        w->topic_text[0] = 0;
+}
+
+static void watch_one(struct relay *r, const struct relay_event *e, bool noted);
+
+/* It goes on from the beginning: much may have changed. */
+static void wish_noted(struct relay *r, struct save *s, enum err err)
+{
+    const struct wish *w = s->row;
+    struct client_msg m = {.kind = CLIENT_MSG_SUBSCRIBE,
+                           .topic_text = relay_text(r, "%s", w->topic_text),
+                           .topic_known = true,
+                           .topic = {TOPIC_REQUEST, s->object}};
+    look_written(r, s, err);
+    if (err)
+        refused(r, w->conn, ERR_STORE_UNAVAILABLE, m.topic_text)->client_out.retry_after_ms =
+            r->limits.save_retry_ms;
+    else
+        watch_one(r,
+                  &(struct relay_event){.kind = EVENT_CLIENT_MESSAGE,
+                                        .conn = w->conn,
+                                        .who = &w->who,
+                                        .address = w->address,
+                                        .client_msg = &m},
+                  true);
+}
+
+/* True: an admin looks at another's, and sees it when that is in the audit log. */
+static bool waits_for_note(struct relay *r, const struct wish *w, const struct request_record *rec)
+{
+    struct save *s = look_first(r, &w->who, w->address, rec);
+    if (!s)
+        return false;
+    s->done = wish_noted;
+    s->row = xcalloc(1, sizeof *w);
+    memcpy(s->row, w, sizeof *w);
+    return true;
+}
+
+static void load_for(struct relay *r, const struct relay_event *e, bool noted)
 {
     const struct client_msg *m = e->client_msg;
-    struct request *q = request_find(r, m->topic.id);
-    if (!q) {
-        struct load *l = load_start(r, LOAD_FOR_SUBSCRIBE, e->conn, m->topic.id);
-        if (!l) {
-            struct effect *x = refused(r, e->conn, ERR_RATE_LIMITED, m->topic_text);
-            x->client_out.retry_after_ms = ADMIN_EVERY_MS;
-            x->client_out.limit = LOADS_PER_CONN;
-            return;
-        }
-        l->who = *e->who;
-        snprintf(l->address, sizeof l->address, "%s", e->address ? e->address : "");
-        if (!str_copy(l->topic_text, sizeof l->topic_text, m->topic_text))
-            l->topic_text[0] = 0;
+    struct load *l = load_start(r, LOAD_FOR_SUBSCRIBE, e->conn, m->topic.id);
+    if (!l) {
+        struct effect *x = refused(r, e->conn, ERR_RATE_LIMITED, m->topic_text);
+        x->client_out.retry_after_ms = ADMIN_EVERY_MS;
+        x->client_out.limit = LOADS_PER_CONN;
         return;
     }
-    if (q->rec.user_key != e->who->user_key && !identity_is_admin(r, e->who)) {
-        not_found(r, e->conn, m->topic_text);
-        return;
-    }
-    look_by_socket(r, e->who, e->address, &q->rec);
+    l->who = *e->who;
+    l->noted = noted;
+    snprintf(l->address, sizeof l->address, "%s", e->address ? e->address : "");
+    if (!str_copy(l->topic_text, sizeof l->topic_text, m->topic_text))
+        l->topic_text[0] = 0;
+}
+
+static void show_request(struct relay *r, const struct relay_event *e, struct request *q)
+{
+    const struct client_msg *m = e->client_msg;
     watch_begin(q);
     struct request_view *v = relay_arena(r, sizeof *v);
     request_fill_view(r, q, v, ~0U);
     subscribed(r, e->conn, m->topic, m->topic_text)->request = v;
     q->shown_position = 0; /* shown again to whoever recovers without a state */
     show_positions_soon(r, q->space);
+}
+
+/* Whether it waits for a note of an admin's look; their own is the common case. */
+static bool must_wait(struct relay *r, const struct relay_event *e, const struct request *q)
+{
+    struct wish w;
+    if (q->rec.user_key == e->who->user_key)
+        return false;
+    fill_wish(&w, e->conn, e->who, e->address, e->client_msg->topic_text);
+    return waits_for_note(r, &w, &q->rec);
+}
+
+static void watch_one(struct relay *r, const struct relay_event *e, bool noted)
+{
+    const struct client_msg *m = e->client_msg;
+    struct request *q = request_find(r, m->topic.id);
+    if (!q)
+        load_for(r, e, noted);
+    else if (q->rec.user_key != e->who->user_key && !identity_is_admin(r, e->who))
+        not_found(r, e->conn, m->topic_text);
+    else if (noted || !must_wait(r, e, q))
+        show_request(r, e, q);
+}
+
+static void watch_request(struct relay *r, const struct relay_event *e)
+{
+    watch_one(r, e, false);
 }
 
 void watch_message(struct relay *r, const struct relay_event *e)
@@ -178,7 +257,10 @@ void watch_loaded(struct relay *r, const struct load *l, enum err err,
         not_found(r, l->conn, text);
         return;
     }
-    look_by_socket(r, &l->who, l->address, rec);
+    struct wish w;
+    fill_wish(&w, l->conn, &l->who, l->address, str_of(l->topic_text));
+    if (!l->noted && waits_for_note(r, &w, rec))
+        return;
     struct space *s = space_by_key(r, rec->space_key);
     struct str name = s ? str_of(s->rec.name) : STR("");
     struct topic_id topic = {TOPIC_REQUEST, l->request_id};

@@ -117,6 +117,41 @@ static void a_subscription_is_a_look_unless_the_request_is_theirs(void **state)
     assert_newest(t, "request.view", 2, "192.0.2.5");
 }
 
+static void who_watches_anothers_request_sees_it_once_that_is_saved(void **state)
+{
+    struct rig *t = *state;
+    begin(t);
+    cancel(t, "ann", 2);
+    forget(t);
+    t->hold = true;
+    subscribe(t, "root", TOPIC_REQUEST, request(t, 1)); /* in memory */
+    expect_nothing(t);
+    answer(t);
+    assert_int_equal(t->disk.audit_count, 1);
+    assert_true(buf_cstr(&t->log)[0]);
+    forget(t);
+    subscribe(t, "root", TOPIC_REQUEST, request(t, 2)); /* on disk */
+    answer(t);
+    expect_nothing(t); /* it is loaded, and the look is being saved */
+    answer_all(t);
+    assert_int_equal(t->disk.audit_count, 2);
+    assert_true(buf_cstr(&t->log)[0]);
+}
+
+static void who_cannot_be_written_down_watches_nothing(void **state)
+{
+    struct rig *t = *state;
+    begin(t);
+    t->fail[CHANGE_AUDIT] = 1;
+    subscribe(t, "root", TOPIC_REQUEST, request(t, 1));
+    assert_non_null(strstr(buf_cstr(&t->log), "error store_unavailable"));
+    assert_null(strstr(buf_cstr(&t->log), "subscribed"));
+    assert_int_equal(t->disk.audit_count, 0);
+    forget(t);
+    subscribe(t, "root", TOPIC_REQUEST, request(t, 1)); /* it did not count */
+    assert_int_equal(t->disk.audit_count, 1);
+}
+
 static void an_admins_cancel_is_written_and_a_persons_own_is_not(void **state)
 {
     struct rig *t = *state;
@@ -151,6 +186,8 @@ int main(void)
         RIG_TEST(only_admins_look),
         RIG_TEST(more_looks_than_are_remembered_are_all_written),
         RIG_TEST(a_subscription_is_a_look_unless_the_request_is_theirs),
+        RIG_TEST(who_watches_anothers_request_sees_it_once_that_is_saved),
+        RIG_TEST(who_cannot_be_written_down_watches_nothing),
         RIG_TEST(an_admins_cancel_is_written_and_a_persons_own_is_not),
         RIG_TEST(an_admins_cancel_from_a_page_is_written),
     };
