@@ -465,7 +465,7 @@ command_fn command_app_drain, command_app_kick;
 void tries_prune(struct relay *r); /* forgets those that no longer matter */
 command_fn command_login_may, command_login_failed, command_register_may, command_session_open,
     command_session_close, command_session_others;
-command_fn command_setting_set, command_settings_set;
+command_fn command_setting_set, command_settings_set, command_backup;
 command_fn command_request_look, command_request_remove;
 command_fn command_query_spaces, command_query_space, command_query_apps, command_query_stats,
     command_query_records, command_query_request;

@@ -67,10 +67,11 @@ enum command_kind {
                            command line */
     CMD_QUERY_API_KEYS, /* user.name: whose, or "" for all; reply: api_keys[], the revoked ones not.
                            NOT_FOUND */
-    /* the app layer's own, which the core never sees */
+    /* the app layer's own */
     CMD_BACKUP, /* writes a copy of the database into the data folder: the reply's id names it, see
-                   app/folder.h. Takes as long as it takes; one at a time, else LOCKED */
-    CMD_CHECK,  /* reads all of the database; reply: findings. The same */
+                   app/folder.h. Takes as long as it takes; one at a time, else LOCKED. The core
+                   writes it into the audit log once it is made: id */
+    CMD_CHECK,  /* reads all of the database; reply: findings. The core never sees it */
     CMD__MAX
 };
 

@@ -16,6 +16,7 @@ struct job {
     struct app *app;
     uint64_t ticket;
     enum command_kind kind;
+    struct actor actor;
     pthread_t thread;
     atomic_bool stop;
     struct reply *reply;
@@ -50,6 +51,21 @@ static void run_check(struct job *j)
     buf_release(&path);
 }
 
+static void drop_reply(struct job *j)
+{
+    reply_release(j->reply);
+    free(j->reply);
+}
+
+/* The core answers in our place, when it has written it down. */
+static void note_backup(struct app *a, struct job *j)
+{
+    struct command c = {.kind = CMD_BACKUP, .actor = j->actor, .id = j->reply->id};
+    struct relay_event e = {.kind = EVENT_COMMAND, .ticket = j->ticket, .command = &c};
+    drop_reply(j);
+    app_event(a, &e);
+}
+
 /* Hub's thread. */
 static void job_read(void *app, struct letter *l)
 {
@@ -59,7 +75,10 @@ static void job_read(void *app, struct letter *l)
         pthread_join(j->thread, NULL);
         a->job = NULL;
     }
-    call_answer(a, j->ticket, j->reply);
+    if (j->kind == CMD_BACKUP && !j->reply->err)
+        note_backup(a, j);
+    else
+        call_answer(a, j->ticket, j->reply);
     free(j);
 }
 
@@ -105,13 +124,16 @@ bool job_start(struct app *a, const struct command *cmd, uint64_t ticket)
         return true;
     }
     struct job *j = xcalloc(1, sizeof *j);
-    *j = (struct job){.app = a, .ticket = ticket, .kind = cmd->kind, .reply = reply_of(OK, "")};
+    *j = (struct job){.app = a,
+                      .ticket = ticket,
+                      .kind = cmd->kind,
+                      .actor = cmd->actor,
+                      .reply = reply_of(OK, "")};
     j->letter.read = job_read;
     a->job = j;
     if (start_thread(j)) {
         a->job = NULL;
-        reply_release(j->reply);
-        free(j->reply);
+        drop_reply(j);
         free(j);
         call_answer(a, ticket, reply_of(ERR_INTERNAL, "cannot start a thread"));
     }

@@ -132,6 +132,21 @@ def test_backups_are_whole_while_people_work(r):
     assert len(acknowledged) > 10
 
 
+def backups_noted(relay):
+    with sqlite3.connect(f"file:{relay.data / 'relay.db'}?mode=ro", uri=True) as db:
+        return db.execute("SELECT actor, subject, detail FROM audit WHERE action = 'backup'").fetchall()
+
+
+def test_a_backup_is_in_the_audit_log(r):
+    run("backup", r.folder / "no" / "folder.db", "--data", r.data, status=1)
+    assert backups_noted(r) == []
+    backup(r)
+    assert backups_noted(r) == [("(cli)", "", "")]
+    r.stop()
+    backup(r, "another.db")
+    assert backups_noted(r) == [("(cli)", "", "")] * 2
+
+
 def test_a_backup_replaces_nothing_unless_told(r):
     path = r.folder / "copy.db"
     path.write_text("precious")
