@@ -30,10 +30,14 @@ static struct buf *scratch_of(struct follow *f)
     return &f->call.conn.hub->scratch;
 }
 
+/* Memory may be out: then the stream breaks off before the event, which the client asks for when it
+ * comes back. */
 static void say(struct follow *f)
 {
     struct buf *b = scratch_of(f);
-    if (f->call.x)
+    if (f->call.x && b->failed)
+        exchange_stream_break(f->call.x);
+    else if (f->call.x)
         exchange_stream_write(f->call.x, buf_str(b));
     buf_consume(b, b->len);
     buf_clear(b);

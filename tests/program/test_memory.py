@@ -174,6 +174,61 @@ def test_a_streamed_chat_is_whole_or_breaks_off(memory):
         relay.leave()
 
 
+def events_whole_or_not(r, space, big):
+    """A stream of a request's events with large parts: each event is whole, or the stream breaks off before it."""
+    app = space.app()
+    text, whole = "", False
+    with contextlib.suppress(Closed, requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+        request_id = r.ann.tab().submit(space, {"prompt": "x"})
+        reply = r.ann.http.get(f"{r.url}/api/v1/requests/{request_id}/events", timeout=PATIENCE, stream=True)
+        assert reply.status_code in (200, 500, 503), reply.status_code
+        with contextlib.suppress(Closed):
+            request = app.take()
+            app.delta(request, big)
+            if not app.result(request, {"text_output": big})["accepted"]:
+                app.drop()
+        body = b""
+        with contextlib.suppress(requests.exceptions.ChunkedEncodingError, requests.ConnectionError):
+            for part in reply.iter_content(65536):
+                body += part
+            whole = reply.status_code == 200
+        *events, rest = body.split(b"\n\n")
+        assert not (whole and rest), rest[:100]
+        for event in events if reply.status_code == 200 else []:
+            lines = [line for line in event.split(b"\n") if not line.startswith(b":")]
+            if lines:
+                assert [line.split(b":")[0] for line in lines] == [b"id", b"event", b"data"], event[:200]
+                data = json.loads(lines[2][5:])
+                text += data.get("text", "") if data.get("kind") == "delta" or "request_id" in data else ""
+                whole = whole and data.get("result", {"text_output": big}) == {"text_output": big}
+    app.drop()
+    return whole and text == big
+
+
+def test_a_stream_of_events_is_whole_or_breaks_off(memory):
+    big = "x" * 300000
+    relay = relay_of(memory, grace_ms=0, max_attempts=1)
+    try:
+        relay.admin
+        space = relay.space()
+        assert events_whole_or_not(relay, space, big)
+        for nth in itertools.count(1):
+            memory.fail(nth, LARGE)
+            with contextlib.suppress(Refused):
+                events_whole_or_not(relay, space, big)
+            failed = memory.failed
+            memory.last()
+            assert relay.process.poll() is None, relay.log()[-2000:]
+            relay.close_sockets()
+            if not failed:
+                break
+        print(f"{nth - 1} large allocations failed")
+        assert nth > 5
+        assert events_whole_or_not(relay, space, big)
+    finally:
+        relay.leave()
+
+
 def dies(relay, memory, ledger):
     """False when it went on without that memory."""
     end, grown = time.monotonic() + PATIENCE, None
