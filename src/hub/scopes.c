@@ -109,7 +109,8 @@ bool scope_admits(const struct identity *who, uint32_t scope, struct buf *why)
     if (has)
         buf_puts(why, "Only admins may do this");
     else if (scope == SCOPE_ACCOUNT)
-        buf_puts(why, "API keys may not do this: log in with a browser");
+        buf_puts(why, "API keys may not do this: their calls are below /v1 and /api/v1; "
+                      "for this log in with a browser");
     else
         buf_printf(why, "This API key lacks the scope %s, which is needed here",
                    scope_name(lacks & -lacks));

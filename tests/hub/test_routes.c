@@ -342,7 +342,9 @@ static void a_key_does_what_its_scopes_allow_and_is_told_what_it_lacks(void **st
         "WWW-Authenticate: Bearer error=\"insufficient_scope\", scope=\"submit\"\r\n");
     assert_int_equal(route(f, "GET /account HTTP/1.1\r\n" HOST KEY("sr_good")), EDGE_DONE);
     assert_int_equal(f->x->status, 403);
-    assert_string_equal(f->x->body, "API keys may not do this: log in with a browser");
+    assert_string_equal(f->x->body,
+                        "API keys may not do this: their calls are below /v1 and /api/v1; "
+                        "for this log in with a browser");
     assert_string_equal(f->x->headers, "WWW-Authenticate: Bearer error=\"insufficient_scope\"\r\n");
     f->app.by_key.scopes = SCOPE_SUBMIT | SCOPE_ADMIN;
     assert_int_equal(route(f, "GET /requests HTTP/1.1\r\n" HOST KEY("sr_good")), EDGE_DONE);
