@@ -25,13 +25,21 @@ static void say_who(const struct person *p, struct str name, const struct json_t
     struct buf words = BUF_INIT(SCOPES_BYTES), scopes = BUF_INIT(SCOPES_BYTES);
     const struct json_t *list = json_at(me, "scopes");
     struct str one;
-    for (size_t i = 0; i < json_count(list); i++)
-        if (json_to_str(json_nth(list, i), &one))
-            buf_printf(&scopes, "%s%.*s", i ? ", " : "", STR_ARG(one));
+    bool submits = false;
+    for (size_t i = 0; i < json_count(list); i++) {
+        if (!json_to_str(json_nth(list, i), &one))
+            continue;
+        buf_printf(&scopes, "%s%.*s", i ? ", " : "", STR_ARG(one));
+        submits = submits || str_eq(one, STR("submit"));
+    }
     text_clean(&words, name, true);
     buf_puts(&words, "; the API key may: ");
     text_clean(&words, buf_str(&scopes), true);
     say("logged in to %s as %s", p->place.url, buf_cstr(&words));
+    if (!submits)
+        say("spacerelay run and cancel need the scope submit; make a key that has it at "
+            "%s/account#keys",
+            p->place.url);
     buf_release(&words);
     buf_release(&scopes);
 }

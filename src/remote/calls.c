@@ -3,6 +3,7 @@
 #include "codec/json_scan.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define DEPTH_MAX    64
 #define WORDS_BYTES  8192
@@ -73,6 +74,13 @@ static enum remote_how judge_status(const struct remote_answer *a)
     return (a->status >= 502 && a->status <= 504 && !lasts) ? REMOTE_TRY_AGAIN : REMOTE_REFUSED;
 }
 
+/* The relay's sentence has named what the key lacks. */
+static bool lacks_scope(const struct remote_answer *a, struct str detail)
+{
+    static const char words[] = "lacks the scope";
+    return a->status == 403 && memmem(detail.p, detail.n, words, sizeof words - 1);
+}
+
 static void put_refusal(const struct remote *r, struct remote_answer *a)
 {
     struct buf detail = BUF_INIT(WORDS_BYTES / 4);
@@ -88,6 +96,10 @@ static void put_refusal(const struct remote *r, struct remote_answer *a)
     else
         buf_printf(&a->words, "%s answered with status %d; is it a relay?", r->place->url,
                    a->status);
+    if (lacks_scope(a, buf_str(&detail)))
+        buf_printf(&a->words,
+                   "; make one that has it at %s/account#keys and use it with spacerelay login %s",
+                   r->place->url, r->place->url);
     put_wait(a);
     buf_release(&detail);
 }

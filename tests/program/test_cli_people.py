@@ -455,12 +455,23 @@ def test_what_is_refused_is_said(r, ann):
 
 def test_scopes_that_lack_are_named(r, cli):
     space = r.space(queue_offline=True)
+    another = f"make one that has it at {cli.relay.url}/account#keys and use it with spacerelay login {cli.relay.url}"
     cli.log_in("read")
-    assert "scope submit" in cli("run", space.name, "go", status=1).err
+    done = cli("run", space.name, "go", status=1)
+    assert "lacks the scope submit" in done.err and another in done.err
     env = {"SPACERELAY_URL": cli.relay.url, "SPACERELAY_KEY": cli.key("submit")}
     done = cli("run", space.name, "go", env=env, status=1)
-    assert "scope read" in done.err and only_id(r, space) in done.err
-    assert "scope read" in cli("login", cli.relay.url, env=env, status=1).err
+    assert "lacks the scope read" in done.err and another in done.err and only_id(r, space) in done.err
+    done = cli("login", cli.relay.url, env=env, status=1)
+    assert "lacks the scope read" in done.err and another in done.err
+
+
+def test_a_log_in_says_what_its_key_is_not_enough_for(cli):
+    done = cli("login", cli.relay.url, input=cli.key("read"), key_stdin=True)
+    assert "may: read\n" in done.err
+    assert f"spacerelay run and cancel need the scope submit; make a key that has it at {cli.relay.url}/account#keys" in done.err
+    cli("spaces")
+    assert "need the scope" not in cli("login", cli.relay.url, input=cli.key("read", "submit"), key_stdin=True).err
 
 
 def test_another_device_cancels(r, ann):
