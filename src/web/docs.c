@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const docs[] = {"index", "apps",   "run",   "protocol", "keys",
-                                   "api",   "openai", "flask", "limits"};
+static const char *const docs[] = {"index", "apps", "run",    "protocol", "keys",
+                                   "cli",   "api",  "openai", "flask",    "limits"};
 
 static void put_nav(struct json_t *view, const char *name)
 {

@@ -18,7 +18,7 @@ before(async () => {
     world = await World.open();
     const { admin } = world;
     page = admin.page;
-    anonymous = ['/login', '/register', '/docs', '/docs/apps', '/docs/run', '/docs/protocol', '/docs/keys', '/docs/api', '/docs/openai', '/docs/flask', '/docs/limits', '/no/such/page'];
+    anonymous = ['/login', '/register', '/docs', '/docs/apps', '/docs/run', '/docs/protocol', '/docs/keys', '/docs/cli', '/docs/api', '/docs/openai', '/docs/flask', '/docs/limits', '/no/such/page'];
     admin.expectFault(/ 40[34] .*(no\/such\/page|register)/);
     await page.setViewportSize({ width: 360, height: 740 });
     await world.app(['--delay', '1-1', '--concurrency', '1']);

@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import pathlib
 import pty
 import re
 import stat
@@ -12,6 +13,7 @@ import pytest
 
 from program_fixture import BINARY, PASSWORD, PATIENCE, add_user, clean_environment, command, serving
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 VERBS = [
     "serve", "user add", "user list", "user passwd", "user disable", "user enable", "space add", "space list",
     "space show", "space edit", "space remove", "token issue", "token list", "token revoke",
@@ -37,6 +39,14 @@ def place(request, data):
 
 
 # ---- help, version, options ----
+
+
+def test_the_served_page_tells_of_every_command_and_option():
+    page = (ROOT / "static/docs/cli.html").read_text()
+    for verb in VERBS:
+        assert re.search(rf"<code>{verb}\b", page), verb
+        for option in re.findall(r"^  (--[a-z-]+)", command(*verb.split(), "--help").out, re.M):
+            assert option in ("--help", "--version") or option in page, (verb, option)
 
 
 @pytest.mark.parametrize("words", ["", "user", "space", "token", "key", "app", *VERBS])

@@ -255,7 +255,7 @@ def test_an_admin_makes_users_and_admins(r):
 
 # ---- what every answer owes ----
 
-PAGES = ["/", "/login", "/requests", "/account", "/docs", "/docs/protocol", "/docs/openai", "/docs/api", "/docs/flask", "/docs/limits", "/admin/", "/admin/spaces",
+PAGES = ["/", "/login", "/requests", "/account", "/docs", "/docs/protocol", "/docs/openai", "/docs/cli", "/docs/api", "/docs/flask", "/docs/limits", "/admin/", "/admin/spaces",
          "/admin/space/add", "/admin/users", "/admin/settings", "/nowhere", "/static/app.css", "/static/nothing",
          f"/requests/{NOBODY}", "/register"]
 
