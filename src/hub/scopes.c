@@ -100,6 +100,14 @@ uint32_t scope_of_message(const struct client_msg *m)
     return admin ? SCOPE_ADMIN : scopes[m->kind] | (m->watch ? SCOPE_READ : 0);
 }
 
+static void say_lack(const struct identity *who, uint32_t scope, struct buf *why)
+{
+    char has[SCOPES_TEXT_BYTES];
+    scopes_format(who->scopes & SCOPES_OF_KEYS, has);
+    buf_printf(why, "This API key lacks the scope %s, which is needed here; it has %s",
+               scope_name(scope), has);
+}
+
 bool scope_admits(const struct identity *who, uint32_t scope, struct buf *why)
 {
     uint32_t lacks = scope & ~who->scopes;
@@ -112,7 +120,6 @@ bool scope_admits(const struct identity *who, uint32_t scope, struct buf *why)
         buf_puts(why, "API keys may not do this: their calls are below /v1 and /api/v1; "
                       "for this log in with a browser");
     else
-        buf_printf(why, "This API key lacks the scope %s, which is needed here",
-                   scope_name(lacks & -lacks));
+        say_lack(who, lacks & -lacks, why);
     return false;
 }

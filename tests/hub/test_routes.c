@@ -336,7 +336,8 @@ static void a_key_does_what_its_scopes_allow_and_is_told_what_it_lacks(void **st
     assert_int_equal(route(f, "POST /websockets/submit/x HTTP/1.1\r\n" HOST KEY("sr_good")),
                      EDGE_DONE);
     assert_int_equal(f->x->status, 403);
-    assert_string_equal(f->x->body, "This API key lacks the scope submit, which is needed here");
+    assert_string_equal(f->x->body,
+                        "This API key lacks the scope submit, which is needed here; it has read");
     assert_string_equal(
         f->x->headers,
         "WWW-Authenticate: Bearer error=\"insufficient_scope\", scope=\"submit\"\r\n");
@@ -348,7 +349,9 @@ static void a_key_does_what_its_scopes_allow_and_is_told_what_it_lacks(void **st
     assert_string_equal(f->x->headers, "WWW-Authenticate: Bearer error=\"insufficient_scope\"\r\n");
     f->app.by_key.scopes = SCOPE_SUBMIT | SCOPE_ADMIN;
     assert_int_equal(route(f, "GET /requests HTTP/1.1\r\n" HOST KEY("sr_good")), EDGE_DONE);
-    assert_string_equal(f->x->body, "This API key lacks the scope read, which is needed here");
+    assert_string_equal(
+        f->x->body,
+        "This API key lacks the scope read, which is needed here; it has submit, admin");
     assert_int_equal(route(f, "POST /websockets/submit/x HTTP/1.1\r\n" HOST KEY("sr_good")),
                      EDGE_HERE);
     assert_int_equal(route(f, "GET /admin/users HTTP/1.1\r\n" HOST KEY("sr_good")), EDGE_DONE);

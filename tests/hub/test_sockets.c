@@ -116,15 +116,15 @@ static void each_message_needs_its_scope(void **state)
     say_and_expect(
         f, w, "{\"type\":\"subscribe\",\"topic\":\"admin\"}",
         "{\"type\":\"error\",\"code\":\"forbidden\",\"message\":\"This API key lacks the "
-        "scope admin, which is needed here\",\"topic\":\"admin\"}");
+        "scope admin, which is needed here; it has read\",\"topic\":\"admin\"}");
     say_and_expect(
         f, w, "{\"type\":\"submit\",\"space\":\"den\",\"payload\":{},\"ref\":\"a\"}",
         "{\"type\":\"error\",\"code\":\"forbidden\",\"message\":\"This API key lacks the "
-        "scope submit, which is needed here\",\"ref\":\"a\"}");
+        "scope submit, which is needed here; it has read\",\"ref\":\"a\"}");
     say_and_expect(
         f, w, "{\"type\":\"cancel\",\"request_id\":\"00000000-0000-7000-8000-000000000001\"}",
         "{\"type\":\"error\",\"code\":\"forbidden\",\"message\":\"This API key lacks the "
-        "scope submit, which is needed here\",\"request_id\":"
+        "scope submit, which is needed here; it has read\",\"request_id\":"
         "\"00000000-0000-7000-8000-000000000001\"}");
     say_and_expect(f, w, "{\"type\":\"unsubscribe\",\"topic\":\"spaces\"}",
                    "{\"type\":\"unsubscribed\",\"topic\":\"spaces\"}");
@@ -135,7 +135,7 @@ static void each_message_needs_its_scope(void **state)
     say_and_expect(
         f, w, "{\"type\":\"subscribe\",\"topic\":\"spaces\"}",
         "{\"type\":\"error\",\"code\":\"forbidden\",\"message\":\"This API key lacks the "
-        "scope read, which is needed here\",\"topic\":\"spaces\"}");
+        "scope read, which is needed here; it has submit, admin\",\"topic\":\"spaces\"}");
 }
 
 static void a_key_s_end_closes_its_sockets_and_no_others(void **state)

@@ -41,6 +41,21 @@ def audited(r, action, subject):
 
 # ---- one ----
 
+def test_a_key_that_only_submits_gets_what_it_submitted_and_no_more(r):
+    space = r.space()
+    app = space.app()
+    only = caller(r, r.ann, "submit")
+    body = {"space": space.name, "payload": {"prompt": "hello"}}
+    accepted = only.good("POST", "/requests", body, status=202)
+    app.result(app.take())
+    path = f"/requests/{accepted['request_id']}"
+    for where in (path, path + "/events", "/requests", "/me"):
+        problem(only.get(where), 403, "forbidden", "lacks the scope read, which is needed here; it has submit")
+    problem(caller(r, r.ann, "read").post("/requests", body), 403, "forbidden",
+            "lacks the scope submit, which is needed here; it has read")
+    problem(caller(r, r.ann).get("/users"), 403, "forbidden", "lacks the scope admin, which is needed here; it has read, submit")
+
+
 def test_a_waiting_request_has_its_place(r, ann):
     space = r.space(queue_offline=True)
     ids = [submit(ann, space) for _ in range(3)]
