@@ -18,6 +18,9 @@ void json_free(struct json_t *j);
 /* One more owner of the same tree, to be put into another or freed; whoever shares a tree changes
  * it no more. */
 struct json_t *json_ref(struct json_t *j);
+/* Overwrites the strings of an object that hold a secret; whoever has it too sees that. NULL is
+ * fine. */
+void json_wipe(struct json_t *object);
 
 /* Building; all take ownership of values given, abort when memory is out. Strings must be valid
  * UTF-8 (invalid bytes become U+FFFD). */

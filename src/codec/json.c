@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/secret.h"
 #include "codec/json_check.h"
 
 #include <jansson.h>
@@ -50,6 +51,14 @@ void json_free(struct json_t *j)
 struct json_t *json_ref(struct json_t *j)
 {
     return json_incref(j);
+}
+
+void json_wipe(struct json_t *object)
+{
+    const char *key;
+    json_t *v;
+    json_object_foreach(object, key, v) if (json_is_string(v))
+        secret_wipe((void *)(uintptr_t)json_string_value(v), json_string_length(v));
 }
 
 struct json_t *json_object_new(void)

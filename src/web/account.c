@@ -90,12 +90,15 @@ void account_show(struct page_request *p, struct json_t *view_given, struct str 
         e = put_sessions(p, view_given);
     if (!e)
         e = account_put_keys(p, view_given, new_key);
-    if (!e) {
+    struct json_t *key = json_ref(json_at(view_given, "new_key"));
+    if (e)
+        json_free(view_given);
+    else
         page_render(p, 200, "account", view_given);
-        return;
-    }
-    json_free(view_given);
-    page_fail(p, e);
+    json_wipe(key);
+    json_free(key);
+    if (e)
+        page_fail(p, e);
 }
 
 void page_account(struct page_request *p)

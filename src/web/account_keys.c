@@ -33,6 +33,23 @@ static void visit(void *ctx, const struct api_key_record *k)
     view_time(p, object, "used_at", k->used_ms);
 }
 
+/* What the form wants. */
+static uint32_t read_scopes(const struct page_request *p)
+{
+    return (page_value(p, "scope_read").n ? SCOPE_READ : 0U) |
+           (page_value(p, "scope_submit").n ? SCOPE_SUBMIT : 0U) |
+           (page_value(p, "scope_admin").n ? SCOPE_ADMIN : 0U);
+}
+
+/* A call that this key may make. */
+static const char *example_of(uint32_t scopes)
+{
+    return scopes & SCOPE_READ     ? "/api/v1/spaces"
+           : scopes & SCOPE_SUBMIT ? "/api/v1/requests --json "
+                                     "'{\"space\": \"NAME\", \"payload\": {\"prompt\": \"hello\"}}'"
+                                   : "/api/v1/users";
+}
+
 static void put_new_key(struct page_request *p, struct json_t *view, struct str secret)
 {
     if (!secret.n) {
@@ -42,8 +59,8 @@ static void put_new_key(struct page_request *p, struct json_t *view, struct str 
     struct buf example = BUF_INIT(EXAMPLE_BYTES);
     struct json_t *object = json_put(view, "new_key", json_object_new());
     json_put_str(object, "secret", secret);
-    buf_printf(&example, "curl -H \"Authorization: Bearer %.*s\" %.*s/v1/models", STR_ARG(secret),
-               STR_ARG(p->origin));
+    buf_printf(&example, "curl -H \"Authorization: Bearer %.*s\" %.*s%s", STR_ARG(secret),
+               STR_ARG(p->origin), example_of(read_scopes(p)));
     json_put_str(object, "example", buf_str(&example));
     secret_wipe(example.data, example.cap);
     buf_release(&example);
@@ -70,13 +87,6 @@ enum err account_put_keys(struct page_request *p, struct json_t *view, struct st
 }
 
 /* ---- making one ---- */
-
-static uint32_t read_scopes(const struct page_request *p)
-{
-    return (page_value(p, "scope_read").n ? SCOPE_READ : 0U) |
-           (page_value(p, "scope_submit").n ? SCOPE_SUBMIT : 0U) |
-           (page_value(p, "scope_admin").n ? SCOPE_ADMIN : 0U);
-}
 
 /* "" = never. */
 static bool read_days(const struct page_request *p, int64_t *expires_ms)

@@ -109,6 +109,8 @@ void page_render(struct page_request *p, unsigned status, const char *name,
         page_reply(p, status, "text/html; charset=utf-8", buf_str(&out));
     else
         page_reply(p, 500, "text/plain; charset=utf-8", str_of(err_message(ERR_INTERNAL)));
+    if (out.data)
+        secret_wipe(out.data, out.cap); /* a new key or token passes here */
     buf_release(&out);
     json_free(view_given);
 }

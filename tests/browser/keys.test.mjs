@@ -35,7 +35,7 @@ test('a key is shown once, works, and says when it was used', { timeout: 60000 }
     const secret = await makeKey('script', ['read'], '90');
     assert.match(secret, /^sr_[A-Za-z0-9_-]{43}$/);
     assert.equal(await page.evaluate(() => document.activeElement.id), 'new-key');
-    assert.equal(await page.getByText(`curl -H "Authorization: Bearer ${secret}" ${world.relay.url}/v1/models`).count(), 1);
+    assert.equal(await page.getByText(`curl -H "Authorization: Bearer ${secret}" ${world.relay.url}/api/v1/spaces`).count(), 1);
     assert.equal((await ask(secret, '/requests')).status, 200);
     assert.equal((await ask(secret, '/admin/users')).status, 403);
     await page.reload();
