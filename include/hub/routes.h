@@ -7,6 +7,9 @@
 
 #include "hub/state.h"
 
+/* To a program that shows nothing. */
+#define ROUTES_SHOW_KEY "Show an API key: Authorization: Bearer sr_..."
+
 struct edge_handler routes_handler(struct hub *h);
 /* The person behind the exchange's API key, or when it shows none behind its session cookie; a key
  * that is not valid is nobody, whatever cookie comes with it. */

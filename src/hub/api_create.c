@@ -186,7 +186,7 @@ void api_create(struct hub *h, struct exchange *x)
 {
     struct identity who;
     if (!routes_identify(h, x, &who))
-        api_refuse(x, ERR_UNAUTHORIZED, STR(""), (struct retry){0});
+        api_refuse(x, ERR_UNAUTHORIZED, STR(ROUTES_SHOW_KEY), (struct retry){0});
     else if (hub_stopping(h))
         api_refuse(x, ERR_SHUTTING_DOWN, STR(""), (struct retry){0});
     else if (!is_json(exchange_head(x)))

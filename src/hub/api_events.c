@@ -177,7 +177,7 @@ void api_events(struct hub *h, struct exchange *x)
     struct identity who;
     struct uuid id;
     if (!routes_identify(h, x, &who)) {
-        api_refuse(x, ERR_UNAUTHORIZED, STR(""), (struct retry){0});
+        api_refuse(x, ERR_UNAUTHORIZED, STR(ROUTES_SHOW_KEY), (struct retry){0});
     } else if (hub_stopping(h)) {
         api_refuse(x, ERR_SHUTTING_DOWN, STR(""), (struct retry){0});
     } else if (!id_of(x, &id)) {

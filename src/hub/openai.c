@@ -408,7 +408,7 @@ void openai_complete(struct hub *h, struct exchange *x)
 {
     struct identity who;
     if (!routes_identify(h, x, &who))
-        openai_refuse(x, ERR_UNAUTHORIZED, NULL, 0);
+        openai_refuse(x, ERR_UNAUTHORIZED, ROUTES_SHOW_KEY, 0);
     else if (hub_stopping(h))
         openai_refuse(x, ERR_SHUTTING_DOWN, NULL, 1000);
     else

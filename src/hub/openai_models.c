@@ -109,7 +109,7 @@ void openai_models(struct hub *h, struct exchange *x)
 {
     struct identity who;
     if (!routes_identify(h, x, &who)) {
-        openai_refuse(x, ERR_UNAUTHORIZED, NULL, 0);
+        openai_refuse(x, ERR_UNAUTHORIZED, ROUTES_SHOW_KEY, 0);
         return;
     }
     struct command c = {.kind = CMD_QUERY_SPACES,

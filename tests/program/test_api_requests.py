@@ -373,11 +373,11 @@ def test_each_call_needs_its_scope(r, ann):
     reads, submits = caller(r, r.ann, "read"), caller(r, r.ann, "submit")
     for path in ("/requests", f"/requests/{request_id}"):
         problem(submits.get(path), 403, "forbidden", "scope read")
-        problem(Caller(r).get(path), 401, "unauthorized")
+        problem(Caller(r).get(path), 401, "unauthorized", "Show an API key")
     for method, path in (("POST", "/requests"), ("POST", f"/requests/{request_id}/cancel"),
                          ("DELETE", f"/requests/{request_id}")):
         problem(reads.call(method, path), 403, "forbidden", "scope submit")
-        problem(Caller(r).call(method, path), 401, "unauthorized")
+        problem(Caller(r).call(method, path), 401, "unauthorized", "Show an API key")
     with_cookie = Caller(r, http=r.ann.http)
     assert with_cookie.good("GET", f"/requests/{request_id}")["status"] == "queued"
     assert submits.good("POST", f"/requests/{request_id}/cancel")["status"] == "cancelled"

@@ -101,6 +101,14 @@ def test_what_is_not_there_is_said_in_openai_s_shape(r):
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize("method, path", [("POST", CHAT), ("GET", "/v1/models")])
+def test_who_shows_no_key_is_told_how(r, method, path):
+    body = chat(r.space()) if method == "POST" else None
+    answer = requests.request(method, r.url + path, json=body, timeout=PATIENCE)
+    assert answer.status_code == 401
+    assert answer.json()["error"]["message"] == "Show an API key: Authorization: Bearer sr_..."
+
+
 def test_one_model_can_be_asked_for(r):
     key, space = Key(r), r.space(name="a model/ö".replace("/", " "))
     assert key.http.get(f"{r.url}/v1/models/{space.name}").json()["id"] == space.name
