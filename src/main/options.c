@@ -382,7 +382,8 @@ static size_t take_option(struct parse *p, char *const *args)
         return !attached && store(p, id, shown, "1") ? 1 : 0;
     }
     const char *value = attached ? rest.p : args[1];
-    if (!value || !value[0]) {
+    bool may_be_empty = id == OPTION_DESCRIPTION || id == OPTION_COVER; /* takes them away */
+    if (!value || (!value[0] && !may_be_empty)) {
         buf_printf(p->why, "%s needs a value: %s", shown, table[id].info.metavar);
         return 0;
     }

@@ -39,6 +39,8 @@ static void check_message(const struct app_msg *m)
     if (m->kind == APP_MSG_RESULT || m->kind == APP_MSG_ERROR)
         assert(!m->usage.n || is_json(m->usage));
     if (m->kind == APP_MSG_ERROR)
+        assert(!m->result.n || (m->result.p[0] == '{' && is_json(m->result)));
+    if (m->kind == APP_MSG_ERROR)
         assert(m->message.n && m->message.n <= limits.text_bytes && is_text(m->message));
     if (m->kind == APP_MSG_REGISTER)
         assert(m->reg.concurrency >= 1 && m->reg.concurrency <= 1024);

@@ -374,6 +374,8 @@ def test_an_edit_changes_what_it_names_and_nothing_else(place):
     assert edit("--max-apps", "3", "--cover", "#fff") == {"cover": "#fff"}
     assert edit("--cover", "/static/icon.svg", "--cover-type", "image", "--description", "e", "--no-queue-offline") == {
         "cover": "/static/icon.svg", "cover_type": "image", "description": "e", "queue_offline": False}
+    assert edit("--cover", "", "--description=") == {
+        "cover": "", "cover_type": "image", "description": "", "queue_offline": False}
     shown = command("space", "edit", "demo", "--rename", "other", "--rate-limit", "9", "--json", data=place).json()
     assert (shown["name"], shown["rate_limit_s"], shown["space_id"]) == ("other", 9, made["space_id"])
     assert edit("--rename", "demo", name="other")["rate_limit_s"] == 9
