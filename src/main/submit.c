@@ -128,7 +128,9 @@ int run_submit(struct run *r)
     int status = STATUS_FAILED;
     submit_until(r, &a);
     screen_status(&r->screen, STR(""));
-    if (a.how != REMOTE_DONE)
+    if (strcmp(a.code, err_code(ERR_NOT_FOUND)) == 0) /* nothing else is looked for */
+        complain("there is no space \"%s\": see spacerelay spaces", r->o->arg);
+    else if (a.how != REMOTE_DONE)
         complain("%s", buf_cstr(&a.words));
     else if (!take_id(r, buf_str(&a.body)))
         complain("%s does not answer as a relay does", r->person.place.url);

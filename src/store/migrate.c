@@ -68,8 +68,11 @@ enum err migrate(struct db *db, const struct migration *list, size_t count, stru
             db_explain(db, why);
             return ERR_INTERNAL;
         }
-        log_info("store", "database brought to schema %zu", i + 1);
     }
+    if (version == 0)
+        log_info("store", "new database made, schema %zu", count);
+    else if ((size_t)version < count)
+        log_info("store", "database brought from schema %lld to %zu", (long long)version, count);
     return OK;
 }
 

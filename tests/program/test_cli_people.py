@@ -447,7 +447,8 @@ def test_a_failure_is_told_with_what_was_said_before(r, ann):
 
 
 def test_what_is_refused_is_said(r, ann):
-    assert ann("run", "no such space", "go", status=1).err == "spacerelay: Space not found\n"
+    assert ann("run", "no such space", "go", status=1).err == \
+        'spacerelay: there is no space "no such space": see spacerelay spaces\n'
     assert "not connected" in ann("run", r.space().name, "go", status=1).err
     too_large = "x" * (2 << 20)
     assert ann("run", r.space(queue_offline=True).name, "-", input=too_large, status=1).err.startswith("spacerelay: ")
