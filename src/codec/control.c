@@ -29,6 +29,7 @@ static const struct control_field user_role[] = {
 static const struct control_field space_add[] = {CONTROL_SPACE_FIELDS(AT(space))};
 static const struct control_field space_edit[] = {
     {"space_id", CONTROL_ID, true, AT(space.id), 0, 0},
+    {"members", CONTROL_U32, false, AT(members), 1, SPACE_ALL}, /* the bits; left out: all */
     CONTROL_SPACE_FIELDS(AT(space)),
 };
 static const struct control_field space_remove[] = {

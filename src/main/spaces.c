@@ -173,6 +173,18 @@ int space_add(const struct options *o)
     return status;
 }
 
+/* What is not named may be changed by somebody else at the same time. */
+static uint32_t members_of(const struct options *o)
+{
+    return (o->rename ? SPACE_NAME : 0u) | (o->description ? SPACE_DESCRIPTION : 0u) |
+           (o->cover || o->cover_type ? SPACE_COVER : 0u) |
+           (given(o, OPTION_INPUTS) ? SPACE_INPUTS : 0u) |
+           (given(o, OPTION_MAX_APPS) ? SPACE_MAX_APPS : 0u) |
+           (given(o, OPTION_RATE_LIMIT) ? SPACE_RATE_LIMIT : 0u) |
+           (o->queue_offline || o->no_queue_offline ? SPACE_QUEUE_OFFLINE : 0u) |
+           (o->legacy || o->no_legacy ? SPACE_LEGACY : 0u);
+}
+
 /* NULL, or what is wrong. */
 static const char *wrong_edit(const struct options *o)
 {
@@ -188,7 +200,7 @@ static const char *wrong_edit(const struct options *o)
 /* c has the space; says what came of it. */
 static int edit(struct client *c, const struct options *o, const struct space_record *old)
 {
-    struct command cmd = {.kind = CMD_SPACE_EDIT, .members = SPACE_ALL, .space = *old};
+    struct command cmd = {.kind = CMD_SPACE_EDIT, .members = members_of(o), .space = *old};
     struct reply reply = {0};
     const char *name = o->rename ? o->rename : o->arg;
     if (!apply(o, name, &cmd.space))

@@ -62,7 +62,8 @@ static const char *const lines[] = {
     "lines\",\"cover\":\"/a.png\",\"cover_type\":\"image\",\"inputs\":[\"prompt\",\"file\"],"
     "\"max_apps\":3,\"rate_limit_s\":10,\"queue_offline\":true,\"legacy_registration\":false}\n",
     "{\"command\":\"space_edit\",\"space_id\":\"" ID
-    "\",\"name\":\"demo\",\"description\":\"\",\"cover\":\"\",\"cover_type\":\"video\","
+    "\",\"members\":193,\"name\":\"demo\",\"description\":\"\",\"cover\":\"\",\"cover_type\":"
+    "\"video\","
     "\"inputs\":[\"audio\",\"video\"],\"max_apps\":1000,\"rate_limit_s\":0,"
     "\"queue_offline\":false,\"legacy_registration\":true}\n",
     "{\"command\":\"space_remove\",\"space_id\":\"" ID "\"}\n",

@@ -5,6 +5,7 @@ import os
 import pathlib
 import pty
 import re
+import socket
 import stat
 import subprocess
 import termios
@@ -381,6 +382,18 @@ def test_an_edit_changes_what_it_names_and_nothing_else(place):
     assert edit("--rename", "demo", name="other")["rate_limit_s"] == 9
     done = command("space", "edit", "demo", "--cover", "no colour", "--cover-type", "color", data=place, status=2)
     assert "is no cover of the type color" in done.err
+
+
+def test_an_edit_from_an_old_look_leaves_what_it_does_not_name(data):
+    with serving(data):
+        made = command("space", "add", "demo", "--description", "new", "--json", data=data).json()
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(data / "control.sock"))
+            line.sendall(json.dumps({"command": "space_edit", "space_id": made["space_id"], "members": 16, "name": "old",
+                                     "description": "old", "max_apps": 7}).encode() + b"\n")
+            assert json.loads(line.makefile().readline())["code"] == "ok"
+        listed = command("space", "list", "--json", data=data).json()[0]
+        assert (listed["name"], listed["description"], listed["max_apps"]) == ("demo", "new", 7)
 
 
 def test_a_space_has_a_name_of_its_own(place):
