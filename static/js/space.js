@@ -26,28 +26,26 @@ let name = page.dataset.name;
 /* ---- the space ---- */
 
 function blocked() {
-    return state !== null && !state.connected && !queueOffline;
+    return state !== null && (state.removed || (!state.connected && !queueOffline));
 }
 
-function showState(s) {
-    if (s.removed) {
-        state = { connected: false };
-        showReason(t('space.removed'), true);
-        return;
-    }
+function showState(said) {
+    const s = said.removed ? { removed: true, connected: false } : said;
     state = s;
     name = s.name ?? name;
     setPill(document.querySelector('#state [data-pill]'), s);
     for (const node of document.querySelectorAll('#stats [data-stat]'))
         setText(node, count(s[node.dataset.stat] ?? '–'));
-    if (blocked())
+    if (s.removed)
+        showReason(t('space.removed'), true);
+    else if (blocked())
         showReason(t('space.blocked'), true);
     else if (!s.connected)
         showReason(t('space.waits'), false);
     else
         showReason(s.draining ? t('space.draining') : '', false);
     if (how)
-        how.hidden = s.connected;
+        how.hidden = s.connected || s.removed;
     for (const card of cards)
         card.setAlone(!s.connected);
 }
@@ -107,7 +105,7 @@ function readPayload() {
 
 function send(payload) {
     if (blocked()) {
-        showError(t('space.not_connected'));
+        showError(t(state.removed ? 'space.removed' : 'space.not_connected'));
         return;
     }
     if (!isUp()) {
@@ -128,7 +126,7 @@ function send(payload) {
 
 function submitForm() {
     if (blocked()) {
-        showError(t('space.not_connected'));
+        showError(t(state.removed ? 'space.removed' : 'space.not_connected'));
         return;
     }
     const payload = readPayload();

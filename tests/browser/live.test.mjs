@@ -260,6 +260,8 @@ test('a space that is deleted says so where it is open', async () => {
     await world.admin.page.getByRole('button', { name: 'Delete it for good' }).click();
     await world.admin.page.getByText('The space is deleted.').waitFor();
     await other.getByText('This space was removed.').waitFor();
+    await pill(other, NOT_CONNECTED);
+    assert.deepEqual(await other.locator('#stats [data-stat]').allInnerTexts(), ['–', '–', '–', '–']);
     await other.close();
 });
 
