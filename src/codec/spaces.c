@@ -49,6 +49,14 @@ static struct str at_most(struct str s, size_t bytes)
     return str_slice(s.p, bytes);
 }
 
+/* \u0000 can be no part of a text: then it stays as it was written. An app that is told nothing
+ * must not have its failure refused. */
+static void put_text(struct buf *made, struct str string)
+{
+    if (json_unescape(string, made))
+        buf_str_append(made, str_slice(string.p + 1, string.n - 2));
+}
+
 /* A result that is an object is kept whole beside its text: scripts read other members too. */
 static enum err read_failure(const struct native_reading *r, struct buf *made,
                              const struct json_member *result, struct app_msg *out)
@@ -58,12 +66,10 @@ static enum err read_failure(const struct native_reading *r, struct buf *made,
     out->kind = APP_MSG_ERROR;
     out->code = str_of(err_code(ERR_APP_ERROR));
     out->result = result->kind == JSON_OBJECT && !empty ? result->value : STR("");
-    if (found.kind == JSON_STRING) {
-        if (json_unescape(found.value, made))
-            return ERR_BAD_MESSAGE;
-    } else if (found.kind != JSON_NULL && !empty) {
+    if (found.kind == JSON_STRING)
+        put_text(made, found.value);
+    else if (found.kind != JSON_NULL && !empty)
         buf_str_append(made, found.value);
-    }
     out->message =
         made->len ? at_most(buf_str(made), MESSAGE_BYTES) : STR("The app reported a failure");
     return made->failed;

@@ -101,6 +101,8 @@ static void failed_and_error_fail_with_what_the_app_said(void **state)
         {"{ }", "The app reported a failure", ""},
         {"null", "The app reported a failure", ""},
         {"\"\"", "The app reported a failure", ""},
+        {"\"null \\u0000 byte\"", "null \\u0000 byte", ""},
+        {"{\"error\":\"\\u00e4\\u0000\"}", "\\u00e4\\u0000", "{\"error\":\"\\u00e4\\u0000\"}"},
     };
     static const char *const statuses[] = {"failed", "error"};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
