@@ -158,12 +158,18 @@ export function announce(text) {
     speaker.textContent = text;
 }
 
-/** JSON as it was written: a whole number that JavaScript would round, such as a long id, becomes a text of its digits. */
-export function parseJson(text) {
+/** JSON as it was written: a whole number that JavaScript would round, such as a long id, becomes a text of its digits,
+ *  or what `keep` makes of them. */
+export function parseJson(text, keep = String) {
     if (!/\d{16}/.test(text))
         return JSON.parse(text);
     return JSON.parse(text, (key, value, context) => (
-        Number.isInteger(value) && !Number.isSafeInteger(value) ? context?.source ?? value : value));
+        Number.isInteger(value) && !Number.isSafeInteger(value) && context?.source ? keep(context.source) : value));
+}
+
+/** The same to be written again by JSON.stringify, digit by digit where the browser can (else it rounds). */
+export function parseJsonToSend(text) {
+    return JSON.rawJSON ? parseJson(text, JSON.rawJSON) : JSON.parse(text);
 }
 
 /** A value of a result, for people: text as it is, all else as JSON with blanks where it may break. */

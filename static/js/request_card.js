@@ -109,7 +109,8 @@ export class RequestCard {
     /* The topic is gone: the request ended while nobody looked. The store knows it. */
     async #lookUp() {
         try {
-            this.model.replace(await fetchRequest(this.id, parseJson));
+            const { payload, ...state } = await fetchRequest(this.id, parseJson); // it is not to be sent again like this
+            this.model.replace({ ...state, prompt: payload?.prompt ?? this.model.data.prompt });
         } catch {
             this.note.textContent = t('card.gone');
         }

@@ -1,7 +1,7 @@
 // A space's page: its live state, the prompt form, and a card for each request of mine that runs here.
 
 import {
-    announce, count, duration, h, setBadge, setPill, setText, timeNode,
+    announce, count, duration, h, parseJsonToSend, setBadge, setPill, setText, timeNode,
 } from './dom.js';
 import { t } from './i18n.js';
 import { RequestCard, errorWords, fetchRequest } from './request_card.js';
@@ -167,7 +167,7 @@ function dropCard(card) {
 async function again(card) {
     if (!card.model.data.payload) {
         try {
-            card.model.data.payload = (await fetchRequest(card.id)).payload;
+            card.model.data.payload = (await fetchRequest(card.id, parseJsonToSend)).payload;
         } catch {
             showError(t('card.gone'));
             return;

@@ -224,6 +224,22 @@ test('a result as apps of any kind give it: all its fields can be read, and numb
     await app.close();
 });
 
+test('run again sends what was sent, numbers digit by digit', async () => {
+    const headers = { Origin: world.relay.url, 'Content-Type': 'application/json' };
+    const payload = '{"prompt":"with a seed","seed":12345678901234567890,"more":[9007199254740993,1.50]}';
+    const made = await world.admin.context.request.post('/api/v1/requests', { headers, data: `{"space":"demo","payload":${payload}}` });
+    assert.equal(made.status(), 202);
+    const tab = await world.admin.tab('/spaces/demo');
+    await status(card(tab, 'with a seed'), 'Completed');
+    await card(tab, 'with a seed').getByRole('button', { name: 'Run again' }).click();
+    const again = card(tab, 'with a seed').first();
+    await tab.waitForFunction(() => document.querySelectorAll('article.req').length === 2);
+    await status(again, 'Completed');
+    const saved = await (await world.admin.context.request.get(`/requests/${await requestId(again)}.json`)).text();
+    assert.match(saved, /"seed":12345678901234567890,"more":\[9007199254740993,1\.5\]/);
+    await tab.close();
+});
+
 test('a running request says that its app has gone, until it is back', async () => {
     await world.admin.createSpace('leaving');
     const token = await world.admin.issueToken();
