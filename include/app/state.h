@@ -33,6 +33,8 @@ struct app {
     struct sign_key key;
     struct mailbox mail;
     struct effects effects;
+    struct change *saves, **last_save; /* of this turn of the loop: the store gets them together */
+    size_t saves_count;
     app_sink *sink;
     void *sink_ctx;
     bool stepping;
@@ -57,6 +59,7 @@ struct app {
 /* app.c */
 struct now app_now(struct app *a);
 void app_run_effects(struct app *a);
+void app_give_saves(struct app *a); /* to the store */
 /* settings.c */
 void app_apply_setting(struct app *a, const struct setting_record *s);
 /* calls.c */

@@ -61,8 +61,8 @@ typedef void store_answered(void *ctx, struct store_answer *answers, size_t coun
 
 /* Starts the threads. ERR_INTERNAL. */
 MUST_USE enum err store_start(struct store *s, store_answered *answered, void *ctx);
-/* Queues a change for the writer. Any thread; never waits for the disk. The answer always comes,
- * once. */
+/* Queues a change for the writer, or a list of them, which then share a transaction if it can hold
+ * them. Any thread; never waits for the disk. The answer of each always comes, once. */
 void store_save_give(struct store *s, struct change *c);
 /* Queues the reading of one request. It reads what is there after all changes that were queued
  * before it, and is answered after them; those queued later may overtake it. The answer always

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define PAUSE_MS 2000 /* two turns further apart than this: the process was stopped */
+/* So many saves of a turn do not wait for its end. */
+#define SAVES_TOGETHER 64
 
 void app_set_sink(struct app *a, app_sink *sink, void *ctx)
 {
@@ -33,13 +35,34 @@ void app_hold_clock(struct app *a)
     a->clock_held = true;
 }
 
+void app_give_saves(struct app *a)
+{
+    if (a->saves)
+        store_save_give(a->store, a->saves);
+    a->saves = NULL;
+    a->last_save = &a->saves;
+    a->saves_count = 0;
+}
+
 /* While closing there is no store any more: what is asked for then was acknowledged to nobody. */
 static void save(struct app *a, struct change *given)
 {
-    if (a->store)
-        store_save_give(a->store, given);
-    else
+    if (!a->store) {
         change_free(given);
+        return;
+    }
+    *a->last_save = given;
+    a->last_save = &given->next;
+    if (++a->saves_count >= SAVES_TOGETHER)
+        app_give_saves(a);
+}
+
+static void load(struct app *a, const struct effect *e)
+{
+    if (!a->store)
+        return;
+    app_give_saves(a); /* it has to see them */
+    store_load_request(a->store, e->load_id, e->request_id);
 }
 
 static void carry_out(struct app *a, const struct effect *e)
@@ -49,8 +72,7 @@ static void carry_out(struct app *a, const struct effect *e)
         save(a, e->change);
         break;
     case EFFECT_LOAD:
-        if (a->store)
-            store_load_request(a->store, e->load_id, e->request_id);
+        load(a, e);
         break;
     case EFFECT_REPLY:
         call_answer(a, e->ticket, e->reply);
@@ -75,6 +97,8 @@ void app_run_effects(struct app *a)
     for (size_t i = 0; i < a->effects.count; i++)
         carry_out(a, &a->effects.list[i]);
     a->effects.count = 0;
+    if (!a->clock_held) /* else app_poll does, at the end of the turn */
+        app_give_saves(a);
 }
 
 /* While effects are carried out only events without borrowed pointers may come: what they borrow
@@ -146,6 +170,7 @@ uint64_t app_poll(struct app *a)
         l = next;
     }
     uint64_t ms = tick(a);
+    app_give_saves(a);
     a->clock_held = false;
     return ms;
 }

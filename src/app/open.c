@@ -108,6 +108,7 @@ enum err app_open(struct app **out, const char *data_dir, const struct limits *l
 {
     struct app *a = xcalloc(1, sizeof *a);
     a->lock_fd = -1;
+    a->last_save = &a->saves;
     a->dir = str_dup(str_of(data_dir));
     a->limits = *limits;
     pthread_mutex_init(&a->limits_lock, NULL);
@@ -130,6 +131,7 @@ void app_close(struct app *a)
     if (!a)
         return;
     jobs_stop(a);
+    app_give_saves(a);
     store_close(a->store); /* writes what it was given; its answers wait in the mailbox */
     a->store = NULL;
     a->sink = NULL;

@@ -370,14 +370,18 @@ enum err store_start(struct store *s, store_answered *answered, void *ctx)
 
 void store_save_give(struct store *s, struct change *c)
 {
-    assert(c->kind < CHANGE__MAX);
-    c->next = NULL;
+    struct change **end = &c;
+    size_t count = 0;
+    for (; *end; end = &(*end)->next, count++)
+        assert((*end)->kind < CHANGE__MAX);
     pthread_mutex_lock(&s->lock);
+    bool may_sleep = !s->first;
     *s->last = c;
-    s->last = &c->next;
-    s->given_count++;
-    pthread_cond_signal(&s->more);
+    s->last = end;
+    s->given_count += count;
     pthread_mutex_unlock(&s->lock);
+    if (may_sleep)
+        pthread_cond_signal(&s->more);
 }
 
 void store_close(struct store *s)

@@ -237,6 +237,24 @@ static void what_was_given_to_the_store_is_written_before_closing(void **state)
     assert_int_equal(count_spaces(b), 50);
 }
 
+static void what_a_turn_has_not_given_yet_is_written_before_closing(void **state)
+{
+    struct bench *b = *state;
+    char name[20];
+    open_app(b);
+    app_hold_clock(b->app); /* the turn begins */
+    for (int i = 0; i < 50; i++) {
+        snprintf(name, sizeof name, "space %d", i);
+        struct command c = add_space(name);
+        struct relay_event e = {
+            .kind = EVENT_COMMAND, .ticket = 999999, .command = &c}; /* nobody waits */
+        app_event(b->app, &e);
+    }
+    close_app(b);
+    open_app(b);
+    assert_int_equal(count_spaces(b), 50);
+}
+
 static void set(struct bench *b, const char *name, const char *value)
 {
     struct command c = command(CMD_SETTING_SET);
@@ -488,6 +506,7 @@ int main(void)
         TEST(the_key_stays_the_same),
         TEST(a_call_alone_is_answered_when_it_is_on_disk),
         TEST(what_was_given_to_the_store_is_written_before_closing),
+        TEST(what_a_turn_has_not_given_yet_is_written_before_closing),
         TEST(limits_are_settings_too_and_stay),
         TEST(tokens_are_signed_with_the_folder_s_key),
         TEST(a_thread_s_call_is_answered),
