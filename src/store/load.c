@@ -118,7 +118,8 @@ static enum err load_requests(struct db *db, const struct store_visitor *v)
                               " ORDER BY q.key");
 }
 
-/* Also of what is finished or removed, which is not loaded. */
+/* Also of what is finished or removed, which is not loaded. What listed.up_to names may be gone,
+ * and the newest row with it: what got a key up to it would be taken for listed, and never be. */
 static enum err load_last_key(struct db *db, const struct store_visitor *v)
 {
     struct query *q = db_query(db, "SELECT max(key) FROM (SELECT max(key) AS key FROM user"
@@ -126,7 +127,8 @@ static enum err load_last_key(struct db *db, const struct store_visitor *v)
                                    " UNION ALL SELECT max(key) FROM space"
                                    " UNION ALL SELECT max(key) FROM token"
                                    " UNION ALL SELECT max(key) FROM api_key"
-                                   " UNION ALL SELECT max(key) FROM request)");
+                                   " UNION ALL SELECT max(key) FROM request"
+                                   " UNION ALL SELECT up_to FROM listed)");
     if (query_row(q))
         v->last_key(v->ctx, column_i64(q));
     return query_end(q);

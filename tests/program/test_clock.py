@@ -136,3 +136,23 @@ def test_a_stopped_process_times_nobody_out(clock):
         assert tab.final(request["request_id"])["status"] == "completed"
     finally:
         relay.leave()
+
+
+def test_what_is_made_after_the_newest_was_removed_and_the_clock_set_back_is_not_lost(r, clock):
+    space = r.space(queue_offline=True)
+    ann, tab = r.ann, r.ann.tab()
+    removed = tab.submit(space)
+    assert tab.cancel(removed)["type"] == "cancelled"
+    r.restart()
+    settings = {"limits": {"queue_per_space": 99}}
+    headers = {"Origin": r.url}
+    assert r.admin.http.patch(r.url + "/api/v1/settings", json=settings, headers=headers).status_code == 200  # lists it
+    assert r.admin.http.delete(f"{r.url}/api/v1/requests/{removed}", headers=headers).status_code == 204
+    r.stop()
+    clock.set(add_ms=-DAY_MS)
+    r.start()
+    waiting = ann.tab().submit(space)
+    assert waiting > removed
+    r.restart(kill=True)
+    assert waiting in ann.get("/requests").text
+    assert space.app().take()["request_id"] == waiting
