@@ -186,11 +186,6 @@ static void last_key_is_told_of_what_is_finished_or_removed_too(void **state)
     bench_save(b, change_of_request(id = bench_id(b), 1, 1, "{}"));
     bench_save(b, change_of_final(id, REQUEST_CANCELLED, T0));
     expect_last_key(b, id);
-    bench_save(b, change_of_setting("first after a start", "1")); /* lists the request */
-    c = change_new(CHANGE_REQUEST_REMOVE);
-    c->id = id;
-    bench_save(b, c);
-    expect_last_key(b, id);
 }
 
 /* ---- spaces, tokens, settings ---- */

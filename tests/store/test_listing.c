@@ -86,6 +86,21 @@ static void a_start_finds_the_unfinished_in_their_order(void **state)
     loaded_free(l);
 }
 
+/* What came after it with a lower key would be in no list, and not after them. */
+static void a_start_goes_on_from_what_was_listed_last(void **state)
+{
+    struct bench *b = *state;
+    struct uuid id = save_request(b);
+    finish(b, id, REQUEST_COMPLETED);
+    list_all(b);
+    struct change *c = change_new(CHANGE_REQUEST_REMOVE);
+    c->id = id;
+    bench_save(b, c);
+    struct loaded *l = restart_and_load(b);
+    assert_int_equal(l->last_key, uuid_key(id));
+    loaded_free(l);
+}
+
 static void unfinished_requests_are_found(void **state)
 {
     struct bench *b = *state;
@@ -209,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BENCH_TEST(a_start_finds_the_unfinished_in_their_order),
+        BENCH_TEST(a_start_goes_on_from_what_was_listed_last),
         BENCH_TEST(unfinished_requests_are_found),
         BENCH_TEST(bad_ends_are_found),
         BENCH_TEST(retention_finds_what_ended_before_and_after_it_was_listed),
