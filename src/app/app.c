@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define PAUSE_MS 2000 /* two turns further apart than this: the process was stopped */
-/* So many saves of a turn do not wait for its end. */
-#define SAVES_TOGETHER 64
+/* So many saves of a turn do not wait for its end: the writer would stand still meanwhile. */
+#define SAVES_TOGETHER 16
 
 void app_set_sink(struct app *a, app_sink *sink, void *ctx)
 {
