@@ -7,12 +7,15 @@
 #define STEP_REQUESTS 50
 #define STEP_PAGES    256
 
-/* The request that finished first of those that finished before before_ms; 0 when there is none. */
+/* The request that finished first of those that finished before before_ms; 0 when there is none.
+ * The table has the last word: a row of the list alone neither ends a request nor stands in the way
+ * of others. */
 static enum err find_expired(struct db *db, int64_t before_ms, int64_t *key)
 {
-    struct query *q = db_query(db, "SELECT request_key FROM listed_request"
-                                   " WHERE finished_ms > 0 AND finished_ms < ?1"
-                                   " ORDER BY finished_ms LIMIT 1");
+    struct query *q = db_query(db, "SELECT key FROM listed_request AS l CROSS JOIN request AS r"
+                                   " ON r.key = l.request_key AND r.finished_ms = l.finished_ms"
+                                   " WHERE l.finished_ms > 0 AND l.finished_ms < ?1"
+                                   " ORDER BY l.finished_ms LIMIT 1");
     bind_i64(q, before_ms);
     *key = query_row(q) ? column_i64(q) : 0;
     return query_end(q);

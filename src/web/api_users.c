@@ -91,9 +91,11 @@ static enum err hash(struct page_request *p, const struct api_body *b, struct st
 /* False: replied to. */
 static bool hashed(struct page_request *p, enum err e)
 {
-    struct retry retry = {.limit = e == ERR_AGAIN ? hashing_places(p->web) : 0};
-    if (e)
-        api_fail_later(p, e, STR("Too many passwords are being hashed at once"), retry);
+    if (e == ERR_AGAIN)
+        api_fail_later(p, e, STR("Too many passwords are being hashed at once"),
+                       (struct retry){.limit = hashing_places(p->web)});
+    else if (e)
+        api_fail(p, e, STR(""));
     return !e;
 }
 

@@ -156,6 +156,21 @@ static void retention_finds_what_ended_before_and_after_it_was_listed(void **sta
     assert_int_equal(rows_in(b, "SELECT count(*) FROM bad_end"), 0);
 }
 
+/* Rows that a hand or damage has left: one of nothing, one that says of an unfinished request that
+ * it has ended. */
+static void retention_goes_by_the_table_where_a_list_is_wrong(void **state)
+{
+    struct bench *b = *state;
+    struct uuid ids[7];
+    save_seven(b, ids, REQUEST_COMPLETED);
+    assert_int_equal(db_exec(b->store->db, "INSERT INTO listed_request VALUES (1, 7);"
+                                           "UPDATE listed_request SET finished_ms = 2"
+                                           " WHERE finished_ms = 0"),
+                     OK);
+    retain(b, T0 + 1001);
+    assert_int_equal(rows_in(b, "SELECT count(*) FROM request"), 2);
+}
+
 /* ---- whatever happens, whenever it is listed ---- */
 
 static uint32_t chance(uint64_t *seed, uint32_t below)
@@ -228,6 +243,7 @@ int main(void)
         BENCH_TEST(unfinished_requests_are_found),
         BENCH_TEST(bad_ends_are_found),
         BENCH_TEST(retention_finds_what_ended_before_and_after_it_was_listed),
+        BENCH_TEST(retention_goes_by_the_table_where_a_list_is_wrong),
         BENCH_TEST(lists_agree_with_the_table_whatever_happens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
