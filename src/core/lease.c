@@ -94,14 +94,15 @@ void lease_detach(struct relay *r, struct request *q)
         give_slot_back(r, q);
 }
 
-/* Its connection is gone; it waits for the app to come back. */
+/* Its connection is gone; it waits for the app to come back. One whose end is to be saved is tried
+ * again when it would have been. */
 void lease_orphan(struct relay *r, struct request *q)
 {
+    uint64_t at_ms = q->end_wanted ? q->timer.node.key : r->now.mono_ms + r->limits.grace_ms;
     lease_works(r, q); /* nobody knows any more */
     lease_detach(r, q);
     list_push_back(&q->space->orphans, &q->lease_link);
-    uint64_t wait_ms = q->end_wanted ? r->limits.save_retry_ms : r->limits.grace_ms;
-    timer_set(r, &q->timer, r->now.mono_ms + wait_ms);
+    timer_set(r, &q->timer, at_ms);
 }
 
 /* Final for people; the app is told, and keeps the slot until it has said something final, or for a

@@ -138,9 +138,12 @@ static void a_timeout_is_still_tried_each_second_when_the_app_has_gone(void **st
     begin(t);
     t->fail[CHANGE_REQUEST_FINAL] = 2;
     pass(t, 120000);
+    pass(t, 500);
     vanish(t, 1);
     forget(t);
-    pass(t, 1000);
+    pass(t, 499);
+    expect_nothing(t);
+    pass(t, 1);
     pass(t, 1000);
     expect(t, "save final r1/1 failed timeout", "save final r1/1 failed timeout");
 }
