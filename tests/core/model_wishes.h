@@ -9,7 +9,7 @@ static const char *const model_payloads[] = {"{\"prompt\":\"x\"}", "{\"prompt\":
 /* A submit or a cancel. Answered exactly once, unless the relay was killed before. */
 struct wish {
     bool cancels, over;
-    bool may;        /* cancel: it is theirs, or they are an admin */
+    bool may;        /* cancel: it is theirs, or they are or were an admin since */
     uint64_t ticket; /* 0 = by socket, and ref is "w" and its number */
     int64_t user_key;
     struct uuid request_id; /* cancel */
@@ -151,9 +151,22 @@ static inline void model_client_send(struct rig *t, const struct effect *e)
                    out->request_id, out->position);
 }
 
+/* Who is made an admin while their cancel waits may cancel from then on, even when they are none
+ * any more by the time it is answered. */
+static inline void model_note_rights(struct rig *t)
+{
+    struct model *m = t->watch_ctx;
+    for (size_t i = 0; i < m->wish_count; i++) {
+        struct wish *w = &m->wishes[i];
+        if (w->cancels && !w->over && !w->may)
+            w->may = model_user(t, w->user_key)->role == ROLE_ADMIN;
+    }
+}
+
 static inline void model_reply(struct rig *t, const struct effect *e)
 {
     struct model *m = t->watch_ctx;
+    model_note_rights(t);
     for (size_t i = 0; i < m->wish_count; i++)
         if (m->wishes[i].ticket == e->ticket)
             model_answered(t, &m->wishes[i], e->reply->err, e->reply->id, e->reply->position);
