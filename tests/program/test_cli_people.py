@@ -57,7 +57,9 @@ class Cli:
         return self
 
     def start(self, *words, env=None, before=(), **options):
-        return subprocess.Popen([*before, PROGRAM, *map(str, words)], env={**self.env, **(env or {})}, **options)
+        # Whoever runs the tests in the background of a script ignores Ctrl+C, and so would the program.
+        return subprocess.Popen([*before, PROGRAM, *map(str, words)], env={**self.env, **(env or {})},
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options)
 
     def __call__(self, *words, status=0, input="", env=None, **switches):
         words = list(words)
