@@ -74,6 +74,7 @@ step('a token is shown once, with the command that runs an app', async () => {
     assert.match(token, /^v4\.public\.[\w-]+$/);
     const command = await page.locator('#new-token .command code').first().innerText();
     assert.equal(command, `mock-app --host ${relay.url} --space "demo" --token ${token}`);
+    await page.waitForURL(/\/admin\/space\/edit\/[0-9a-f-]+$/); // no longer the address of the form
     await page.reload();
     await page.getByRole('heading', { name: 'App tokens' }).waitFor();
     assert.equal((await page.content()).includes(token), false);

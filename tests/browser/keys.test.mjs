@@ -38,6 +38,7 @@ test('a key is shown once, works, and says when it was used', { timeout: 60000 }
     assert.equal(await page.getByText(`curl -H "Authorization: Bearer ${secret}" ${world.relay.url}/api/v1/spaces`).count(), 1);
     assert.equal((await ask(secret, '/requests')).status, 200);
     assert.equal((await ask(secret, '/admin/users')).status, 403);
+    await page.waitForURL(/\/account$/); // no longer the address of the form
     await page.reload();
     assert.equal((await page.content()).includes(secret), false);
     assert.equal(await page.getByText('You have an API key of this name already.').count(), 0, 'made again');
