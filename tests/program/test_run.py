@@ -18,7 +18,9 @@ class Script:
     def __init__(self, home, port=0):
         self.process = subprocess.Popen(
             ["bash", home / "tools/run.sh"], env={**os.environ, "BUILD": str(BUILD.resolve()), "PORT": str(port)},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            # A shell cannot trap what was ignored when it began, as it is in a script's background job.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.said = ""
 
     def until(self, pattern):
